@@ -1,0 +1,1 @@
+"""Turn a credential into one `Identity`, the same way at every door."""

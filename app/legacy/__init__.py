@@ -1,0 +1,1 @@
+"""The raw-WebSocket endpoints: one file per documented dialect."""

@@ -1,0 +1,1 @@
+"""The delivery engine: sockets, frames and rooms. It knows no domain."""

@@ -1,0 +1,179 @@
+"""Settings: one frozen object, read from the environment once. Never log it: it holds secrets."""
+
+import os
+import secrets
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+
+from environs import Env, EnvError, validate
+
+DEVELOPMENT = "development"
+PRODUCTION = "production"
+GOOGLE_JWKS_URL = (
+    "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+)
+MIN_SECRET_LENGTH = 32
+
+_PORT = validate.Range(1, 65535)
+_POSITIVE = validate.Range(0, min_inclusive=False)
+_NOT_NEGATIVE = validate.Range(0)
+
+
+class SettingsError(Exception):
+    """The environment does not make a server; the message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may use up. The defaults' reasons stand beside them."""
+
+    message_bytes: int = 65_536
+    """An incoming WebSocket message: the longest documented one is far below."""
+
+    request_bytes: int = 1_048_576
+    """A REST body."""
+
+    unsent_bytes: int = 1_048_576
+    """Bytes waiting for one slow client; past it the client is closed with 1013."""
+
+    messages_per_s: int = 10
+    """`market-notifications.md`, Rate Limiting."""
+
+    connects_per_minute: int = 5
+    """`market-notifications.md`, Rate Limiting; per user."""
+
+    connections_per_user: int = 10
+    """`READING.md`: for the dialects that allow several."""
+
+    login_attempts_per_minute: int = 10
+    """Per address and per e-mail: enough for a person, too few to guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the environment decides. Names match the environment variables."""
+
+    environment: str
+    host: str
+    port: int
+    legacy_ports: tuple[int, ...]
+    jwt_secret: str = field(repr=False)
+    mongodb_uri: str | None = field(repr=False)
+    mongodb_database: str
+    data_dir: Path
+    access_token_minutes: int
+    refresh_token_days: int
+    firebase_project_id: str | None
+    firebase_jwks_url: str
+    cors_origins: tuple[str, ...]
+    """Origins of web pages that may call, besides this server's own; `*` allows all."""
+
+    trusted_proxies: int
+    """How many proxies in front append to `X-Forwarded-For`; 0 ignores the header."""
+
+    log_level: str
+    ping_interval_s: float
+    ping_timeout_s: float
+    raw_ping_interval_s: float
+    story_lifetime_hours: int
+    limits: Limits
+
+    @property
+    def development(self) -> bool:
+        """Whether this is somebody's own machine."""
+        return self.environment == DEVELOPMENT
+
+    @classmethod
+    def from_env(cls) -> "Settings":
+        """Read the process's environment.
+
+        Raises:
+            SettingsError: a value is missing or makes no sense.
+        """
+        try:
+            return _read(Env())
+        except EnvError as error:
+            raise SettingsError(str(error)) from None
+
+
+def _read(env: Env) -> Settings:
+    # Heroku-style platforms set DYNO in every process they start.
+    on_platform = "DYNO" in os.environ
+    environment = env.str(
+        "ENVIRONMENT",
+        PRODUCTION if on_platform else DEVELOPMENT,
+        validate=validate.OneOf((DEVELOPMENT, PRODUCTION)),
+    )
+    development = environment == DEVELOPMENT
+    data_dir = Path(env.str("DATA_DIR", ".data"))
+    mongodb_uri = env.str("MONGODB_URI", None) or None
+    jwt_secret = env.str("JWT_SECRET", None) or None
+    if not development:
+        _require("MONGODB_URI", mongodb_uri)
+        _require("JWT_SECRET", jwt_secret)
+        if jwt_secret and len(jwt_secret) < MIN_SECRET_LENGTH:
+            raise SettingsError(
+                f"JWT_SECRET is shorter than {MIN_SECRET_LENGTH} characters; HS256 needs that many."
+            )
+    return Settings(
+        environment=environment,
+        host=env.str("HOST", "127.0.0.1" if development else "0.0.0.0"),  # noqa: S104 behind the platform's router
+        port=env.int("PORT", 8080, validate=_PORT),
+        legacy_ports=tuple(
+            env.list(
+                "LEGACY_PORTS", [], subcast=int, validate=validate.ContainsOnly(range(1, 65536))
+            )
+        ),
+        jwt_secret=jwt_secret or _development_secret(data_dir),
+        mongodb_uri=mongodb_uri,
+        mongodb_database=env.str("MONGODB_DATABASE", "realtime"),
+        data_dir=data_dir,
+        access_token_minutes=env.int("ACCESS_TOKEN_MINUTES", 24 * 60, validate=_POSITIVE),
+        refresh_token_days=env.int("REFRESH_TOKEN_DAYS", 30, validate=_POSITIVE),
+        firebase_project_id=env.str("FIREBASE_PROJECT_ID", None) or None,
+        firebase_jwks_url=env.str("FIREBASE_JWKS_URL", GOOGLE_JWKS_URL),
+        cors_origins=tuple(env.list("CORS_ORIGINS", [])),
+        trusted_proxies=env.int("TRUSTED_PROXIES", 0 if development else 1, validate=_NOT_NEGATIVE),
+        log_level=env.str(
+            "LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR"))
+        ),
+        ping_interval_s=env.float("PING_INTERVAL_S", 25.0, validate=_POSITIVE),
+        ping_timeout_s=env.float("PING_TIMEOUT_S", 20.0, validate=_POSITIVE),
+        raw_ping_interval_s=env.float("RAW_PING_INTERVAL_S", 50.0, validate=_POSITIVE),
+        story_lifetime_hours=env.int("STORY_LIFETIME_HOURS", 24, validate=_POSITIVE),
+        limits=_limits(env),
+    )
+
+
+def _limits(env: Env) -> Limits:
+    def read(limit: Field[int]) -> int:
+        assert isinstance(limit.default, int)
+        return env.int(f"LIMIT_{limit.name.upper()}", limit.default, validate=_POSITIVE) or 0
+
+    return Limits(**{limit.name: read(limit) for limit in fields(Limits)})
+
+
+def _require(name: str, value: str | None) -> None:
+    if not value:
+        raise SettingsError(f"{name} is not set; production mode does not start without it.")
+
+
+def _development_secret(data_dir: Path) -> str:
+    """Keep a secret of this machine's own, so that tokens outlive a restart."""
+    path = data_dir / "jwt_secret"
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        pass
+    data_dir.mkdir(parents=True, exist_ok=True)
+    draft = data_dir / f"jwt_secret.{secrets.token_hex(4)}"
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+    try:
+        # A link fails when another process was first; a rename would replace its secret.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_text(encoding="ascii")

@@ -1,0 +1,1 @@
+"""The truth: one module per domain with its rules, storage and events."""
