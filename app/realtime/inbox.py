@@ -1,0 +1,59 @@
+"""Messages of one connection, handled one after the other in the order they came.
+
+There is a task only while there is something to do, so an idle connection costs none.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+HIGH_WATER = 32
+"""Messages waiting at which a connection stops being read: its sender then feels TCP's pressure."""
+
+
+class Inbox(Generic[T]):
+    """A queue with one worker."""
+
+    __slots__ = ("_handle", "_is_full", "_task", "_throttle", "_waiting")
+
+    def __init__(
+        self, handle: Callable[[T], Awaitable[None]], throttle: Callable[[bool], None]
+    ) -> None:
+        self._handle = handle
+        self._throttle = throttle
+        self._waiting: deque[T] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_full = False
+
+    def put(self, message: T) -> None:
+        """Queue `message`; calls `throttle(True)` when too many wait."""
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(message)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work(self._waiting))
+        if len(self._waiting) >= HIGH_WATER and not self._is_full:
+            self._is_full = True
+            self._throttle(True)
+
+    def clear(self) -> None:
+        """Forget what has not been begun."""
+        if self._waiting:
+            self._waiting.clear()
+
+    async def _work(self, waiting: deque[T]) -> None:
+        while waiting:
+            try:
+                await self._handle(waiting.popleft())
+            except Exception:
+                logger.exception("a message could not be handled")
+            if self._is_full and len(waiting) < HIGH_WATER // 2:
+                self._is_full = False
+                self._throttle(False)
+        self._task = None
+        self._waiting = None

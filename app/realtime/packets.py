@@ -1,0 +1,80 @@
+"""Engine.IO packets, protocol version 4: one text character of type, then the data.
+
+Text travels as it is; binary is a bare binary frame over WebSocket and `b` + base64 in a
+long-polling payload, where packets are joined by the record separator U+001E.
+"""
+
+import base64
+import binascii
+from functools import cached_property
+
+from app.realtime.frames import binary_frame, text_frame
+
+OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
+SEPARATOR = "\x1e"
+
+Message = str | bytes
+
+
+class MalformedPacketError(Exception):
+    """A packet of the client that Engine.IO does not allow."""
+
+
+class Packet:
+    """A packet to send, encoded at most once for each transport, whoever and how many get it."""
+
+    def __init__(self, kind: str, data: Message = "") -> None:
+        """Make a packet; binary `data` is always a message."""
+        self._kind = kind
+        self._data = data
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The packet as a WebSocket frame."""
+        if isinstance(self._data, bytes):
+            return binary_frame(self._data)
+        return text_frame((self._kind + self._data).encode())
+
+    @cached_property
+    def text(self) -> str:
+        """The packet as part of a long-polling payload."""
+        if isinstance(self._data, bytes):
+            return "b" + base64.b64encode(self._data).decode()
+        return self._kind + self._data
+
+
+PING_PACKET = Packet(PING)
+NOOP_PACKET = Packet(NOOP)
+CLOSE_PACKET = Packet(CLOSE)
+
+
+def decode(text: str) -> tuple[str, str]:
+    """Take a text packet apart.
+
+    Returns:
+        Its kind and its data.
+
+    Raises:
+        MalformedPacketError: empty, or of an unknown kind.
+    """
+    if not text or text[0] not in "0123456":
+        raise MalformedPacketError("unknown packet type")
+    return text[0], text[1:]
+
+
+def decode_payload(body: bytes) -> list[tuple[str, Message]]:
+    """Take a long-polling payload apart, all of it or nothing.
+
+    Raises:
+        MalformedPacketError: not UTF-8, bad base64, or a packet that `decode` refuses.
+    """
+    try:
+        parts = body.decode().split(SEPARATOR)
+        return [
+            (MESSAGE, base64.b64decode(part[1:], validate=True))
+            if part.startswith("b")
+            else decode(part)
+            for part in parts
+        ]
+    except (UnicodeDecodeError, binascii.Error) as error:
+        raise MalformedPacketError(str(error)) from None

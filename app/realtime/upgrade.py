@@ -1,0 +1,106 @@
+"""The opening handshake (RFC 6455, section 4.2), and the hand-over of the connection.
+
+aiohttp reads the request, so that routing, limits and errors are the same as for REST. Then its
+own objects let go of the connection, and a `WebSocket` sits on the bare transport: a few kilobytes
+less for each connection, and nothing between a frame and the socket.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from app.realtime.websocket import WebSocket
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_KEY_LENGTH = 16
+
+
+def wants_websocket(request: web.BaseRequest) -> bool:
+    """Whether the request asks for an upgrade to WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def accept_key(request: web.BaseRequest) -> str:
+    """Check the handshake and give the value of `Sec-WebSocket-Accept`.
+
+    Raises:
+        web.HTTPUpgradeRequired: not a WebSocket request, or of another version.
+        web.HTTPBadRequest: a header is missing or malformed.
+    """
+    headers = request.headers
+    if not wants_websocket(request):
+        raise web.HTTPUpgradeRequired(headers={"Upgrade": "websocket"})
+    if "upgrade" not in headers.get("Connection", "").lower():
+        raise web.HTTPBadRequest(reason="Connection header without upgrade")
+    if headers.get("Sec-WebSocket-Version") != "13":
+        raise web.HTTPUpgradeRequired(headers={"Sec-WebSocket-Version": "13"})
+    key = headers.get("Sec-WebSocket-Key", "")
+    try:
+        valid = len(base64.b64decode(key, validate=True)) == _KEY_LENGTH
+    except binascii.Error:
+        valid = False
+    if not valid:
+        raise web.HTTPBadRequest(reason="Malformed Sec-WebSocket-Key")
+    # RFC 6455 names SHA-1 here; it protects nothing.
+    digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
+
+
+class Upgrade(web.StreamResponse):
+    """The 101 answer; returned from a handler, it gives the connection to its WebSocket."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        """Check the handshake of `request`; errors as in `accept_key`."""
+        super().__init__(status=HTTPStatus.SWITCHING_PROTOCOLS)
+        self._accept = accept_key(request)
+        self._websocket: WebSocket | None = None
+
+    def to(self, socket: WebSocket) -> "Upgrade":
+        """Name the WebSocket that gets the connection."""
+        self._websocket = socket
+        return self
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Answer 101 and hand over; called by aiohttp when the handler has returned."""
+        assert self._websocket is not None
+        if request.transport is None:
+            self._websocket.connection_lost(None)
+            return None
+        transport, tail = _let_go(request)
+        transport.write(
+            b"HTTP/1.1 101 Switching Protocols\r\n"
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + self._accept.encode() + b"\r\n\r\n"
+        )
+        transport.set_protocol(self._websocket)
+        transport.resume_reading()
+        self._websocket.connection_made(transport)
+        if tail:
+            self._websocket.data_received(tail)
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing: the connection is no longer HTTP."""
+
+
+def _let_go(request: web.BaseRequest) -> tuple[asyncio.Transport, bytes]:
+    """Detach aiohttp's handler from its transport, as if the connection had been lost.
+
+    aiohttp has no public way to do this; `tests/app/realtime/test_upgrade.py` fails when a new
+    version changes what is relied on here.
+
+    Returns:
+        The transport, and the bytes that came behind the request's head.
+    """
+    handler: Any = request.protocol
+    transport: asyncio.Transport = handler.transport
+    tail: bytes = handler._message_tail
+    handler.transport = None
+    handler.connection_lost(None)
+    return transport, tail

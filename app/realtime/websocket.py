@@ -1,0 +1,179 @@
+"""One WebSocket after its handshake: a slim `asyncio.Protocol` on the connection's own transport.
+
+The sans-I/O core of `websockets` parses frames and keeps the closing handshake; this class
+assembles messages, bounds what waits to be sent, and writes finished frames straight through.
+"""
+
+import asyncio
+import logging
+from typing import Protocol
+
+from websockets.exceptions import InvalidState
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import Protocol as FrameParser
+from websockets.protocol import Side, State
+
+from app.realtime.frames import PING_FRAME, binary_frame, text_frame
+
+logger = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT_S = 5.0
+"""How long a peer may take to answer a close frame, or to read what it is still owed."""
+
+
+class Listener(Protocol):
+    """Whom a WebSocket tells what happens on it. No method may block or raise."""
+
+    def opened(self, socket: "WebSocket") -> None:
+        """Frames can be written from now on."""
+
+    def received(self, message: str | bytes) -> None:
+        """One whole message came."""
+
+    def pong(self) -> None:
+        """A ping was answered."""
+
+    def lost(self, code: int, reason: str) -> None:
+        """The connection is gone; `code` is 1006 when there was no close frame."""
+
+
+class WebSocket(asyncio.Protocol):
+    """A connection that speaks RFC 6455 without extensions."""
+
+    __slots__ = ("_close_timer", "_kind", "_parser", "_parts", "_transport", "_unsent", "listener")
+
+    def __init__(self, listener: Listener, *, message_bytes: int, unsent_bytes: int) -> None:
+        """Limits are in bytes: of one incoming message, and of what waits for a slow peer."""
+        self.listener = listener
+        self._parser = FrameParser(Side.SERVER, state=State.OPEN, max_size=message_bytes)
+        self._unsent = unsent_bytes
+        self._transport: asyncio.Transport | None = None
+        self._parts: list[bytes] | None = None
+        self._kind = Opcode.TEXT
+        self._close_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether messages can still be sent."""
+        return self._transport is not None and self._parser.state is State.OPEN
+
+    def write(self, frame: bytes) -> None:
+        """Send a finished frame; a peer that has too much unread is closed with 1013."""
+        transport = self._transport
+        if transport is None or self._parser.state is not State.OPEN:
+            return
+        transport.write(frame)
+        if transport.get_write_buffer_size() > self._unsent:
+            self.close(CloseCode.TRY_AGAIN_LATER, "too slow")
+
+    def send(self, message: str | bytes) -> None:
+        """Send one text or binary message."""
+        if isinstance(message, str):
+            self.write(text_frame(message.encode()))
+        else:
+            self.write(binary_frame(message))
+
+    def ping(self) -> None:
+        """Send a ping; `Listener.pong` hears the answer."""
+        self.write(PING_FRAME)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Begin the closing handshake; the connection is cut if the peer does not answer."""
+        if self._transport is None:
+            return
+        try:
+            self._parser.send_close(code, reason)
+        except InvalidState:
+            return
+        self._flush()
+
+    def pause_reading(self, pause: bool) -> None:
+        """Stop or go on reading from the peer."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if pause:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over `transport` (asyncio)."""
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]
+        self.listener.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came (asyncio)."""
+        self._parser.receive_data(data)
+        for event in self._parser.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+        self._flush()
+
+    def eof_received(self) -> bool:
+        """End the connection with the peer's half (asyncio)."""
+        self._parser.receive_eof()
+        self._flush()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the listener once (asyncio)."""
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._transport = None
+        close = self._parser.close_rcvd or self._parser.close_sent
+        code = close.code if close else CloseCode.ABNORMAL_CLOSURE
+        self.listener.lost(int(code), close.reason if close else "")
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PONG:
+            self.listener.pong()
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._assemble(frame)
+
+    def _assemble(self, frame: Frame) -> None:
+        if frame.opcode is not Opcode.CONT:
+            self._kind = frame.opcode
+            if frame.fin:
+                self._give(bytes(frame.data))
+                return
+            self._parts = []
+        assert self._parts is not None
+        self._parts.append(bytes(frame.data))
+        if frame.fin:
+            whole, self._parts = b"".join(self._parts), None
+            self._give(whole)
+
+    def _give(self, payload: bytes) -> None:
+        if self._parser.state is not State.OPEN:
+            return
+        if self._kind is Opcode.BINARY:
+            self.listener.received(payload)
+            return
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            self.close(CloseCode.INVALID_DATA, "text is not UTF-8")
+        else:
+            self.listener.received(text)
+
+    def _flush(self) -> None:
+        """Write what the parser wants said; its empty chunk means that all is said."""
+        transport = self._transport
+        for chunk in self._parser.data_to_send():
+            if transport is None:
+                return
+            if chunk:
+                transport.write(chunk)
+                # A flood of pings by a peer that reads no pongs must not fill memory.
+                if transport.get_write_buffer_size() > 2 * self._unsent:
+                    transport.abort()
+            else:
+                transport.close()
+        if self._parser.close_expected():
+            self._cut_later()
+
+    def _cut_later(self) -> None:
+        if self._close_timer is None and self._transport is not None:
+            loop = asyncio.get_running_loop()
+            self._close_timer = loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)

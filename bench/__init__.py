@@ -1,0 +1,1 @@
+"""Benchmarks, and the server that the official protocol suites run against."""

@@ -1,0 +1,69 @@
+"""A server for the official suites: `python -m bench.conformance [--port 3000]`.
+
+`/engine.io/` echoes messages; `/socket.io/` answers as `v5-current.md` ("Test suite") describes.
+The suites are `docs/engine.io-protocol/v4-test-suite` and `docs/socket.io-protocol/v5-test-suite`
+of socketio/socket.io.
+"""
+
+import argparse
+import asyncio
+from typing import Any
+
+import socketio
+import uvloop
+from aiohttp import web
+
+from app.realtime.engine import EngineServer
+from app.realtime.rooms import RoomManager
+from app.realtime.socketserver import SocketServer
+
+_HEARTBEAT = {"ping_interval_s": 0.3, "ping_timeout_s": 0.2}
+
+
+class _Echo(socketio.AsyncNamespace):  # type: ignore[misc]
+    async def trigger_event(self, event: str, sid: str, *args: Any) -> Any:
+        if event == "connect":
+            _environ, auth = args
+            # The suite expects "auth" after the CONNECT answer, which follows this handler.
+            self.server.start_background_task(self.emit, "auth", auth or {}, to=sid)
+        elif event == "message":
+            await self.emit("message-back", args, to=sid)
+        elif event == "message-with-ack":
+            return args
+        return None
+
+
+def build() -> web.Application:
+    """Make the application."""
+    app = web.Application()
+    engine = EngineServer(**_HEARTBEAT)
+
+    async def echo(sid: str, message: str | bytes) -> None:
+        await engine.send(sid, message)
+
+    async def ignore(*args: object) -> None:
+        pass
+
+    engine.on("connect", ignore)
+    engine.on("message", echo)
+    engine.on("disconnect", ignore)
+    app.router.add_route("*", "/engine.io/", engine.handle_request)
+    server = SocketServer(RoomManager(), connect_timeout_s=1.0, **_HEARTBEAT)
+    for name in ("/", "/custom"):
+        server.register_namespace(_Echo(name))
+    app.router.add_route("*", "/socket.io/", server.handle)
+    return app
+
+
+async def _serve(port: int) -> None:
+    runner = web.AppRunner(build())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    print(f"listening on http://localhost:{port}")
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=3000)
+    uvloop.run(_serve(parser.parse_args().port))

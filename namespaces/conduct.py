@@ -1,0 +1,35 @@
+"""How one connection behaves: its message rate, and when bad behaviour is enough."""
+
+from models.limits import Throttle
+
+STRIKES = 50
+"""Bad or too many messages in a row that a connection may send before it is closed with 1008:
+far more than a clumsy client makes, and soon reached by a flood."""
+
+
+class Conduct:
+    """Counts of one connection, in a few bytes."""
+
+    __slots__ = ("_messages_per_s", "_strikes", "_throttle")
+
+    def __init__(self, messages_per_s: int) -> None:
+        self._messages_per_s = messages_per_s
+        self._throttle = Throttle()
+        self._strikes = 0
+
+    def message(self) -> None:
+        """Count one message.
+
+        Raises:
+            TooManyRequests: more than `messages_per_s` in this second.
+        """
+        self._throttle.check(self._messages_per_s, 1.0)
+
+    def good(self) -> None:
+        """Forgive one strike for a message that was in order."""
+        self._strikes = max(0, self._strikes - 1)
+
+    def strike(self) -> bool:
+        """Count a message that was refused; True when the connection has had its chances."""
+        self._strikes += 1
+        return self._strikes >= STRIKES

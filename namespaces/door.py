@@ -1,0 +1,115 @@
+"""The Socket.IO door of a domain: authentication, membership, commands in and answers out."""
+
+import asyncio
+import time
+from typing import Any
+
+import socketio
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from models.errors import DomainError, Invalid, Unauthorized
+from models.identity import Authenticate
+from namespaces.base import Answer, Caller, Commands, error_answer
+from namespaces.conduct import Conduct
+
+
+class SocketConnection:
+    """One client in one namespace, as commands see it."""
+
+    __slots__ = ("_door", "_sid")
+
+    def __init__(self, door: "Door", sid: str) -> None:
+        self._door = door
+        self._sid = sid
+
+    def enter(self, room: str) -> None:
+        """Put this client into a room."""
+        self._door.server.manager.basic_enter_room(self._sid, self._door.namespace, room)
+
+    def leave(self, room: str) -> None:
+        """Take this client out of a room."""
+        self._door.server.manager.basic_leave_room(self._sid, self._door.namespace, room)
+
+
+class _Guest:
+    """What the door keeps for each client that is in."""
+
+    __slots__ = ("caller", "conduct", "expiry")
+
+    def __init__(self, caller: Caller, conduct: Conduct) -> None:
+        self.caller = caller
+        self.conduct = conduct
+        self.expiry: asyncio.TimerHandle | None = None
+
+
+class Door(socketio.AsyncNamespace):  # type: ignore[misc]
+    """Serves `/<domain>`: `auth: {token}` lets a client in, its events are commands."""
+
+    def __init__(
+        self, commands: Commands, authenticate: Authenticate, *, messages_per_s: int
+    ) -> None:
+        super().__init__(f"/{commands.domain}")
+        self._commands = commands
+        self._authenticate = authenticate
+        self._messages_per_s = messages_per_s
+        self._guests: dict[str, _Guest] = {}
+
+    async def trigger_event(self, event: str | int, *args: Any) -> Answer | None:
+        """Take every event of the library and of clients; the latter are commands only.
+
+        The server lets no client emit the library's own names (`connect`, `disconnect`).
+        """
+        if event == "connect":
+            sid, _environ, auth = args
+            await self._let_in(sid, auth)
+            return None
+        if event == "disconnect":
+            self._let_out(args[0])
+            return None
+        sid, *payload = args
+        return await self._command(sid, str(event), payload)
+
+    async def _let_in(self, sid: str, auth: object) -> None:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        try:
+            if not isinstance(token, str):
+                raise Unauthorized("Connect with auth: {token}.", code="token_missing")
+            identity = await self._authenticate(token)
+        except DomainError as error:
+            answer = error_answer(error)["error"]
+            raise Refused(answer.pop("message"), answer) from None
+        connection = SocketConnection(self, sid)
+        guest = _Guest(Caller(identity, connection), Conduct(self._messages_per_s))
+        self._guests[sid] = guest
+        if identity.expires_at is not None:
+            loop = asyncio.get_running_loop()
+            delay_s = identity.expires_at - time.time()
+            guest.expiry = loop.call_later(delay_s, self._expire, sid)
+        for room in self._commands.rooms_of(identity):
+            connection.enter(room)
+
+    def _let_out(self, sid: str) -> None:
+        guest = self._guests.pop(sid, None)
+        if guest is not None and guest.expiry is not None:
+            guest.expiry.cancel()
+
+    def _expire(self, sid: str) -> None:
+        self.server.start_background_task(self.disconnect, sid)
+
+    async def _command(self, sid: str, name: str, payload: list[Any]) -> Answer | None:
+        guest = self._guests.get(sid)
+        if guest is None:
+            return None
+        try:
+            guest.conduct.message()
+            if len(payload) > 1:
+                raise Invalid("Send one JSON object.")
+        except DomainError as error:
+            answer = error_answer(error)
+        else:
+            answer = await self._commands.run(guest.caller, name, payload[0] if payload else {})
+        if "error" not in answer:
+            guest.conduct.good()
+        elif guest.conduct.strike():
+            await self.disconnect(sid)
+        return answer
