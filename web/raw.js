@@ -1,0 +1,121 @@
+/** A raw WebSocket behind the face every door has: open(), close(), send(). */
+
+const FIRST_DELAY_MS = 2_000;
+const LONGEST_DELAY_MS = 30_000;
+/** A connection that lasted this long was a success: the next wait starts from the beginning. */
+const STABLE_MS = 10_000;
+
+/** What a close code means, for codes that often come without a reason. */
+const MEANINGS = {
+  1000: "normal",
+  1001: "server going away",
+  1005: "no code given",
+  1006: "connection lost or refused",
+  1008: "limit reached",
+  1009: "message too large",
+  1011: "server error",
+  1013: "too slow",
+  4001: "not authorized",
+  4002: "another user's address",
+  4003: "account disabled",
+  4009: "replaced by a newer connection",
+};
+
+export class RawConnection {
+  #door;
+  #session;
+  #tell;
+  #log;
+  #socket = null;
+  #timer = null;
+  #attempt = 0;
+  #openedAt = 0;
+
+  constructor(door, { session, tell, log }) {
+    this.#door = door;
+    this.#session = session;
+    this.#tell = tell;
+    this.#log = log;
+  }
+
+  open() {
+    this.#stop();
+    this.#attempt = 0;
+    this.#tell("connecting");
+    this.#connect();
+  }
+
+  close() {
+    this.#stop();
+    this.#tell("closed", "by you");
+  }
+
+  /** Send a text frame as it is; what comes back is a frame like any other. */
+  async send({ text }) {
+    this.#log("out", nameOf(text), text);
+    this.#socket.send(text);
+    return { ok: true, text: "Sent" };
+  }
+
+  /** Forget the present socket: nothing it still says is heard. */
+  #stop() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(1000);
+  }
+
+  #connect() {
+    // Stands in for the socket while the token is fetched, so that #stop() works meanwhile.
+    const claim = (this.#socket = { close() {} });
+    this.#session.token().then((token) => {
+      if (this.#socket !== claim || !token) return;
+      const url = new URL(this.#door.url(token, this.#session.user), location.href);
+      url.protocol = url.protocol.replace("http", "ws");
+      const socket = (this.#socket = new WebSocket(url));
+      socket.binaryType = "arraybuffer";
+      const current = (listener) => (event) => this.#socket === socket && listener(event);
+      socket.addEventListener("open", current(() => this.#opened()));
+      socket.addEventListener("message", current(({ data }) => this.#received(data)));
+      socket.addEventListener("close", current((event) => this.#closed(event)));
+    });
+  }
+
+  #opened() {
+    this.#openedAt = performance.now();
+    this.#log("note", "connected", "");
+    this.#tell("connected");
+  }
+
+  #received(data) {
+    if (typeof data === "string") this.#log("in", nameOf(data), data);
+    else this.#log("in", "binary", `${data.byteLength} bytes`);
+  }
+
+  #closed({ code, reason }) {
+    const wasOpen = this.#openedAt > 0;
+    if (wasOpen && performance.now() - this.#openedAt > STABLE_MS) this.#attempt = 0;
+    this.#openedAt = 0;
+    const text = `${code} ${reason || MEANINGS[code] || ""}`.trim();
+    this.#log("note", wasOpen ? "closed" : "not opened", { code, reason });
+    if (code >= 4000) {
+      // The server's way of saying: coming back by yourself would not help.
+      this.#tell(wasOpen ? "closed" : "refused", text);
+      return;
+    }
+    const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempt++);
+    // Spread, so that a restarted server does not meet all its clients at the same moment.
+    const delay = longest * (0.75 + Math.random() / 4);
+    this.#tell("reconnecting", `${text}; again in ${Math.ceil(delay / 1000)} s`);
+    this.#timer = setTimeout(() => this.#connect(), delay);
+  }
+}
+
+/** Legacy frames name themselves in `type`. */
+function nameOf(text) {
+  try {
+    return String(JSON.parse(text)?.type ?? "message");
+  } catch {
+    return "text";
+  }
+}
