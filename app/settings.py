@@ -46,7 +46,10 @@ class Limits:
     """`READING.md`: for the dialects that allow several."""
 
     login_attempts_per_minute: int = 10
-    """Per address and per e-mail: enough for a person, too few to guess."""
+    """Failed ones, per address and per e-mail: enough for a person, too few to guess."""
+
+    signups_per_minute: int = 300
+    """Per address: a classroom may, a script that fills the database may not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ STATUS: dict[type[errors.DomainError], HTTPStatus] = {
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+# The standard library has renamed this one; codes stay.
+CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large"}
+
 
 def problem(
     status: HTTPStatus,
@@ -69,7 +72,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             raise
         status = HTTPStatus(error.status)
         kept = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
-        return problem(status, status.name.lower(), error.reason, headers=kept)
+        code = CODES.get(status, status.name.lower())
+        return problem(status, code, error.reason, headers=kept)
     except Exception:
         logger.exception("unexpected error in %s %s", request.method, request.path)
         status = HTTPStatus.INTERNAL_SERVER_ERROR

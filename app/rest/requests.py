@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
 from marshmallow import Schema, ValidationError
 from webargs.aiohttpparser import AIOHTTPParser
 
+from app.strict_json import parse
 from models.errors import Invalid, Unauthorized, Unreadable
 from models.identity import Authenticate, Identity
 
@@ -14,7 +15,20 @@ AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("authenticate", Authenticate
 
 
 class _Parser(AIOHTTPParser):
-    """webargs with our errors: unreadable is `Unreadable`, wrong values are `Invalid`."""
+    """webargs with strict JSON and our errors: `Unreadable`, and `Invalid` by field."""
+
+    async def load_json(self, req: web.Request, schema: Schema) -> Any:
+        raw = await _read(req)
+        if not raw.strip():
+            return {}
+        if not _says_json(req.content_type):
+            raise web.HTTPUnsupportedMediaType(reason="Send JSON: Content-Type: application/json")
+        if req.charset is not None and req.charset.lower() not in {"utf-8", "utf8", "us-ascii"}:
+            raise web.HTTPUnsupportedMediaType(reason="Send the JSON in UTF-8")
+        value = parse(raw)
+        if not isinstance(value, dict):
+            raise Unreadable("The body must be a JSON object.")
+        return value
 
     def handle_error(
         self,
@@ -25,18 +39,13 @@ class _Parser(AIOHTTPParser):
         error_status_code: int | None,
         error_headers: Mapping[str, str] | None,
     ) -> NoReturn:
-        fields = error.messages
+        fields: Any = error.messages
         # webargs files the messages under the location ("json", "query").
         if isinstance(fields, dict) and len(fields) == 1:
             fields = next(iter(fields.values()))
         if not isinstance(fields, dict):
             fields = {"_schema": fields}
         raise Invalid("Some fields are not valid.", fields=fields)
-
-    def _handle_invalid_json_error(
-        self, error: Exception, req: web.Request, *args: Any, **kwargs: Any
-    ) -> NoReturn:
-        raise Unreadable("The body is not valid JSON.")
 
 
 _parser = _Parser()
@@ -46,14 +55,19 @@ async def body(request: web.Request, schema: Schema) -> dict[str, Any]:
     """Read the JSON body through `schema`; an absent body is an empty object.
 
     Raises:
-        Unreadable: not JSON.
+        Unreadable: not a JSON object in UTF-8.
         Invalid: `fields` holds the messages by field.
+        web.HTTPException: 413 too large, 415 not sent as JSON.
     """
     return await _parser.parse(schema, request, location="json")  # type: ignore[no-any-return]
 
 
 async def query(request: web.Request, schema: Schema) -> dict[str, Any]:
-    """Read the query string through `schema`; errors as in `body`."""
+    """Read the query string through `schema`; unknown parameters are ignored.
+
+    Raises:
+        Invalid: `fields` holds the messages by field.
+    """
     return await _parser.parse(schema, request, location="query")  # type: ignore[no-any-return]
 
 
@@ -74,3 +88,21 @@ async def caller(request: web.Request) -> Identity:
     if token is None:
         raise Unauthorized("Send a token: Authorization: Bearer …", code="token_missing")
     return await request.app[AUTHENTICATE](token)
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        limit = request.client_max_size
+        raise web.HTTPRequestEntityTooLarge(
+            limit, limit, reason=f"The body is larger than {limit} bytes"
+        ) from None
+    except (ClientPayloadError, web.RequestPayloadError):
+        raise Unreadable("The body is cut short or wrongly encoded.") from None
+
+
+def _says_json(content_type: str) -> bool:
+    return content_type == "application/json" or (
+        content_type.startswith("application/") and content_type.endswith("+json")
+    )

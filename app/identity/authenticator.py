@@ -1,0 +1,88 @@
+"""Turn a token into an `Identity`: our own JWT, or a Firebase ID token when configured."""
+
+import jwt
+
+from app.identity import firebase, own_jwt
+from app.identity.firebase import FirebaseTokens
+from app.identity.own_jwt import OwnTokens, token_invalid
+from models.accounts import Account, Accounts
+from models.errors import Forbidden, Unauthorized
+from models.identity import Identity
+
+TOKEN_MAX = 8192
+"""Characters; a Firebase ID token has about 1,200."""
+
+
+class Authenticator:
+    """Implements `models.identity.Authenticate` for every door."""
+
+    def __init__(
+        self, accounts: Accounts, own: OwnTokens, firebase_tokens: FirebaseTokens | None = None
+    ) -> None:
+        self._accounts = accounts
+        self._own = own
+        self._firebase = firebase_tokens
+
+    async def __call__(self, token: str | None) -> Identity:
+        """Verify `token` and find its account.
+
+        Raises:
+            Unauthorized: code `token_missing`, `token_invalid`, `token_expired` or
+                `session_ended`.
+            Forbidden: code `account_disabled`.
+            Unavailable: the database or the keys of Firebase cannot be reached.
+        """
+        if not token:
+            raise Unauthorized("A token is needed.", code="token_missing")
+        algorithm = _algorithm(token)
+        if algorithm == own_jwt.ALGORITHM:
+            return await self._by_own(token)
+        if algorithm == firebase.ALGORITHM and self._firebase is not None:
+            return await self._by_firebase(self._firebase, token)
+        raise token_invalid()
+
+    async def _by_own(self, token: str) -> Identity:
+        claims = self._own.verify(token)
+        account = await self._accounts.find(claims.account_id)
+        if account is None:
+            raise token_invalid()
+        # Disabling ends the sessions as well; the answer names the cause.
+        identity = _identity(account, claims.session_id, claims.expires_at)
+        if claims.session_id is not None and not await self._accounts.sessions.is_active(
+            claims.session_id, account.id
+        ):
+            raise Unauthorized("The session has ended; log in.", code="session_ended")
+        return identity
+
+    async def _by_firebase(self, tokens: FirebaseTokens, token: str) -> Identity:
+        user = await tokens.verify(token)
+        account = await self._accounts.find_or_create_by_firebase(
+            user.uid,
+            verified_email=user.verified_email,
+            verified_phone=user.phone,
+            name=user.name,
+        )
+        return _identity(account, None, user.expires_at)
+
+
+def _algorithm(token: str) -> str:
+    """Read the header's `alg`, which chooses the verifier and proves nothing."""
+    if len(token) > TOKEN_MAX:
+        raise token_invalid()
+    try:
+        return str(jwt.get_unverified_header(token).get("alg"))
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
+        raise token_invalid() from None
+
+
+def _identity(account: Account, session_id: str | None, expires_at: float) -> Identity:
+    if account.disabled:
+        raise Forbidden("This account is disabled.", code="account_disabled")
+    return Identity(
+        account_id=account.id,
+        email=account.email,
+        public_id=account.public_id,
+        name=account.name,
+        session_id=session_id,
+        expires_at=expires_at,
+    )

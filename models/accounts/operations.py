@@ -1,0 +1,349 @@
+"""Accounts: sign up, log in, find, provision, disable.
+
+`accounts`: `_id` (decimal counter as text), `number`, `email`, `name`, `phone`, `firebase_uid`,
+`public_id`, `password_hash`, `disabled`, `created_at`. `counters`: `_id`, `value`.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from pymongo.errors import DuplicateKeyError
+
+from models.accounts import keys
+from models.accounts.keys import AccountKeys
+from models.accounts.passwords import Passwords
+from models.accounts.schema import Account
+from models.accounts.sessions import Session, Sessions
+from models.database import Database, Document
+from models.errors import Conflict, Forbidden, NotFound, Unauthorized, Unavailable
+from models.times import Clock, now
+
+PAGE_MAX = 100
+
+_PROVISION_TRIES = 40
+_PROVISION_WAIT_S = 0.05
+"""Two seconds in all for another request that is writing the same account."""
+
+
+class Accounts:
+    """All accounts. `sessions` holds their logins; `refresh_lifetime` is how long one lasts."""
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        *,
+        refresh_lifetime: timedelta = timedelta(days=30),
+        clock: Clock = now,
+    ) -> None:
+        self.sessions = Sessions(database, refresh_lifetime, clock)
+        self._accounts = database["accounts"]
+        self._counters = database["counters"]
+        self._keys = AccountKeys(database, clock)
+        self._passwords = passwords
+        self._clock = clock
+
+    async def prepare(self) -> None:
+        """Make the indexes, and delete sessions that have ended."""
+        await self._accounts.create_index([("number", 1)])
+        await self.sessions.prepare()
+        await self.sessions.forget_expired()
+
+    async def sign_up(
+        self, email: str, password: str, name: str | None = None, phone: str | None = None
+    ) -> Account:
+        """Create an account with a password; values as `SignUp` lets them through.
+
+        Raises:
+            Conflict: code `email_taken` or `phone_taken`.
+        """
+        # Asked before the hash is made: a taken e-mail should not cost one.
+        if await self._keys.find(keys.for_email(email)):
+            raise _taken("email")
+        return await self._create(
+            email=email,
+            name=name,
+            phone=phone,
+            password_hash=await self._passwords.hash(password),
+        )
+
+    async def log_in(self, email: str, password: str) -> Account:
+        """Give the account with this e-mail and password.
+
+        An unknown e-mail and a wrong password give the same error after the same work.
+
+        Raises:
+            Unauthorized: code `invalid_credentials`.
+            Forbidden: code `account_disabled`; only with the right password.
+        """
+        found = await self._keys.find(keys.for_email(email))
+        password_hash: str | None = found["password_hash"] if found else None
+        matched = await self._passwords.verify(password_hash, password)
+        if found is None or password_hash is None or not matched:
+            raise Unauthorized("E-mail or password is wrong.", code="invalid_credentials")
+        account = _enabled(Account.of(found))
+        if self._passwords.outdated(password_hash):
+            await self._accounts.update_one(
+                {"_id": account.id, "password_hash": password_hash},
+                {"$set": {"password_hash": await self._passwords.hash(password)}},
+            )
+        return account
+
+    async def refresh(self, refresh_token: str) -> tuple[Account, Session]:
+        """Hand in a refresh token; give the account and the session with its next token.
+
+        Raises:
+            Unauthorized: code `refresh_token_invalid`.
+            Forbidden: code `account_disabled`.
+        """
+        session = await self.sessions.refresh(refresh_token)
+        return _enabled(await self.get(session.account_id)), session
+
+    async def get(self, account_id: str) -> Account:
+        """Give the account with this id.
+
+        Raises:
+            NotFound: code `account_not_found`.
+        """
+        found = await self._accounts.find_one({"_id": account_id})
+        return Account.of(_existing(found))
+
+    async def find(self, account_id: str) -> Account | None:
+        """Give the account with this id, if there is one."""
+        found = await self._accounts.find_one({"_id": account_id})
+        return Account.of(found) if found else None
+
+    async def find_by_email(self, email: str) -> Account | None:
+        """Give the account with this e-mail in any spelling."""
+        return await self._find_by(keys.for_email(email))
+
+    async def find_by_phone(self, phone: str) -> Account | None:
+        """Give the account with this phone number in E.164."""
+        return await self._find_by(keys.for_phone(phone))
+
+    async def find_by_firebase_uid(self, uid: str) -> Account | None:
+        """Give the account with this Firebase uid."""
+        return await self._find_by(keys.for_firebase(uid))
+
+    async def find_by_public_id(self, public_id: str) -> Account | None:
+        """Give the account that other chat users know by this id."""
+        if _looks_like_account_id(public_id):
+            found = await self.find(public_id)
+        elif public_id.startswith("+"):
+            found = await self.find_by_phone(public_id)
+        else:
+            found = await self.find_by_firebase_uid(public_id)
+        return found if found and found.public_id == public_id else None
+
+    async def list_after(self, account_id: str = "0", limit: int = PAGE_MAX) -> list[Account]:
+        """Give up to `limit` accounts in the order of their ids, those after `account_id`."""
+        page = self._accounts.find({"number": {"$gt": int(account_id)}}).sort([("number", 1)])
+        return [Account.of(found) for found in await page.limit(limit).to_list(limit)]
+
+    async def rename(self, account_id: str, name: str | None) -> Account:
+        """Change the name shown to others.
+
+        Raises:
+            NotFound: code `account_not_found`.
+        """
+        return await self._set(account_id, {"name": name})
+
+    async def enable(self, account_id: str) -> Account:
+        """Let the account in again.
+
+        Raises:
+            NotFound: code `account_not_found`.
+        """
+        return await self._set(account_id, {"disabled": False})
+
+    async def disable(self, account_id: str) -> Account:
+        """Refuse the account at every door and end its sessions.
+
+        Raises:
+            NotFound: code `account_not_found`.
+        """
+        account = await self._set(account_id, {"disabled": True})
+        await self.sessions.revoke_all(account_id)
+        return account
+
+    async def find_or_create_by_email(self, email: str) -> Account:
+        """Give the account with this e-mail; on first sight create one without a password.
+
+        For doors that take an e-mail as proof, which only development mode does.
+        """
+        return await self._provide(keys.for_email(email), email=email)
+
+    async def find_or_create_by_phone(self, phone: str) -> Account:
+        """Give the account with this phone number; on first sight create one known by it.
+
+        For doors that take a phone number as proof, which only development mode does.
+        """
+        return await self._provide(keys.for_phone(phone), phone=phone, public_id=phone)
+
+    async def find_or_create_by_firebase(
+        self,
+        uid: str,
+        *,
+        verified_email: str | None = None,
+        verified_phone: str | None = None,
+        name: str | None = None,
+    ) -> Account:
+        """Give the account of a Firebase user; on first sight create or link one.
+
+        An existing account with the verified e-mail is linked, and loses its password and
+        sessions: nobody proved before that the e-mail was theirs. E-mails and phone numbers that
+        Firebase did not verify must not be passed.
+        """
+        key = keys.for_firebase(uid)
+        linked = await self._find_by(key)
+        if linked:
+            return linked
+        if verified_email:
+            holder = await self._keys.find(keys.for_email(verified_email))
+            if holder and holder["firebase_uid"] is None:
+                return await self._link(holder["_id"], uid)
+            if holder:
+                verified_email = None
+        if verified_phone and await self._keys.find(keys.for_phone(verified_phone)):
+            verified_phone = None
+        return await self._provide(
+            key,
+            firebase_uid=uid,
+            email=verified_email,
+            phone=verified_phone,
+            name=name,
+            # One that could be read as an account id or a phone would let its owner pose as them.
+            public_id=None if _looks_like_account_id(uid) or uid.startswith("+") else uid,
+        )
+
+    async def _find_by(self, key: str) -> Account | None:
+        found = await self._keys.find(key)
+        return Account.of(found) if found else None
+
+    async def _set(self, account_id: str, values: Document) -> Account:
+        found = await self._accounts.find_one_and_update(
+            {"_id": account_id}, {"$set": values}, return_document=True
+        )
+        return Account.of(_existing(found))
+
+    async def _provide(
+        self,
+        key: str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        phone: str | None = None,
+        firebase_uid: str | None = None,
+        public_id: str | None = None,
+    ) -> Account:
+        for _ in range(_PROVISION_TRIES):
+            found = await self._find_by(key)
+            if found:
+                return found
+            try:
+                return await self._create(
+                    email=email,
+                    name=name,
+                    phone=phone,
+                    firebase_uid=firebase_uid,
+                    public_id=public_id,
+                )
+            except Conflict:
+                await asyncio.sleep(_PROVISION_WAIT_S)
+        raise Unavailable("The account is being made; try again.", code="busy", retry_after_s=1)
+
+    async def _link(self, account_id: str, uid: str) -> Account:
+        key = keys.for_firebase(uid)
+        if not await self._keys.claim(key, account_id):
+            raise Conflict("The Firebase user is being linked.", code="firebase_uid_taken")
+        found = await self._accounts.find_one_and_update(
+            {"_id": account_id, "firebase_uid": None},
+            {"$set": {"firebase_uid": uid, "password_hash": None}},
+            return_document=True,
+        )
+        await self._keys.confirm(key, account_id)
+        await self.sessions.revoke_all(account_id)
+        return Account.of(_existing(found))
+
+    async def _create(
+        self,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        phone: str | None = None,
+        firebase_uid: str | None = None,
+        public_id: str | None = None,
+        password_hash: str | None = None,
+    ) -> Account:
+        number = await self._next_number()
+        account_id = str(number)
+        document: Document = {
+            "_id": account_id,
+            "number": number,
+            "email": email,
+            "name": name,
+            "phone": phone,
+            "firebase_uid": firebase_uid,
+            "public_id": public_id or account_id,
+            "password_hash": password_hash,
+            "disabled": False,
+            "created_at": self._clock(),
+        }
+        claimed: list[str] = []
+        try:
+            for key in keys.keys_of(document):
+                if not await self._keys.claim(key, account_id):
+                    raise _taken(key.partition(":")[0])
+                claimed.append(key)
+        except Conflict:
+            await self._give_back(claimed, account_id)
+            raise
+        await self._accounts.insert_one(document)
+        for key in claimed:
+            if not await self._keys.confirm(key, account_id):
+                # This process slept for so long that another one took the key over.
+                await self._accounts.delete_one({"_id": account_id})
+                await self._give_back(claimed, account_id)
+                raise _taken(key.partition(":")[0])
+        return Account.of(document)
+
+    async def _give_back(self, claimed: list[str], account_id: str) -> None:
+        for key in claimed:
+            await self._keys.release(key, account_id)
+
+    async def _next_number(self) -> int:
+        while True:
+            try:
+                counter = await self._counters.find_one_and_update(
+                    {"_id": "accounts"}, {"$inc": {"value": 1}}, upsert=True, return_document=True
+                )
+            except DuplicateKeyError:
+                # Two first accounts at once: the other one made the counter.
+                continue
+            assert counter is not None
+            number: int = counter["value"]
+            return number
+
+
+def _looks_like_account_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def _enabled(account: Account) -> Account:
+    if account.disabled:
+        raise Forbidden("This account is disabled.", code="account_disabled")
+    return account
+
+
+def _existing(found: Document | None) -> Document:
+    if found is None:
+        raise NotFound("There is no such account.", code="account_not_found")
+    return found
+
+
+def _taken(what: str) -> Conflict:
+    return Conflict(f"This {_WORDS[what]} already has an account.", code=f"{_CODES[what]}_taken")
+
+
+_WORDS = {"email": "e-mail", "phone": "phone number", "firebase": "Firebase user"}
+_CODES = {"email": "email", "phone": "phone", "firebase": "firebase_uid"}

@@ -1,0 +1,135 @@
+"""What an account looks like: in memory, to its owner, and in what clients send."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, pre_load, validate
+
+from models.database import Document
+from models.events import Json
+from models.times import to_text
+
+PASSWORD_MIN = 8
+PASSWORD_MAX = 256
+"""Characters; beyond it a password costs work and adds no strength."""
+
+EMAIL_MAX = 254
+"""Characters that RFC 5321 leaves for an address in a path."""
+
+NAME_MAX = 100
+REFRESH_TOKEN_MAX = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as others may know it: without its password hash."""
+
+    id: str
+    email: str | None
+    """As its owner typed it."""
+
+    name: str | None
+    phone: str | None
+    firebase_uid: str | None
+    public_id: str
+    disabled: bool
+    created_at: datetime
+
+    @classmethod
+    def of(cls, document: Document) -> "Account":
+        """Read the stored form."""
+        return cls(
+            id=document["_id"],
+            email=document["email"],
+            name=document["name"],
+            phone=document["phone"],
+            firebase_uid=document["firebase_uid"],
+            public_id=document["public_id"],
+            disabled=document["disabled"],
+            created_at=document["created_at"],
+        )
+
+    def data(self) -> dict[str, Json]:
+        """Give the form shown to the owner; JSON values only."""
+        return {
+            "id": self.id,
+            "email": self.email,
+            "name": self.name,
+            "phone": self.phone,
+            "public_id": self.public_id,
+            "created_at": to_text(self.created_at),
+        }
+
+
+def email_key(email: str) -> str:
+    """Fold an address so that two spellings of one are equal (Unicode NFKC_Casefold)."""
+    folded = unicodedata.normalize("NFKC", email.strip()).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
+def one_line(text: str) -> None:
+    """Refuse control characters, line and paragraph separators.
+
+    Raises:
+        ValidationError: there is one.
+    """
+    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"} for character in text):
+        raise ValidationError("Control characters and line breaks are not allowed.")
+
+
+class _Stripped(Schema):
+    """Drops the spaces that people and phones leave around what they type."""
+
+    @pre_load
+    def strip(self, data: Any, **_: Any) -> Any:
+        """Strip text fields, except the password: its spaces count."""
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: value.strip() if isinstance(value, str) and key != "password" else value
+            for key, value in data.items()
+        }
+
+
+def _name() -> fields.String:
+    return fields.String(
+        allow_none=True, load_default=None, validate=[validate.Length(1, NAME_MAX), one_line]
+    )
+
+
+class SignUp(_Stripped):
+    """A new account with a password."""
+
+    email = fields.Email(required=True, validate=validate.Length(max=EMAIL_MAX))
+    password = fields.String(required=True, validate=validate.Length(PASSWORD_MIN, PASSWORD_MAX))
+    name = _name()
+    phone = fields.String(
+        allow_none=True,
+        load_default=None,
+        validate=validate.Regexp(
+            r"\A\+[1-9][0-9]{6,14}\Z", error="Write it as in E.164: +441632960961."
+        ),
+    )
+
+
+class LogIn(_Stripped):
+    """An attempt to log in; anything but bounds would tell what a right password looks like."""
+
+    email = fields.String(required=True, validate=validate.Length(1, EMAIL_MAX))
+    password = fields.String(required=True, validate=validate.Length(1, PASSWORD_MAX))
+
+
+class Refresh(Schema):
+    """A refresh token handed in."""
+
+    refresh_token = fields.String(required=True, validate=validate.Length(1, REFRESH_TOKEN_MAX))
+
+
+class Profile(_Stripped):
+    """What owners may change about their account."""
+
+    name = fields.String(
+        required=True, allow_none=True, validate=[validate.Length(1, NAME_MAX), one_line]
+    )
