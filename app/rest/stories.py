@@ -3,12 +3,13 @@
 from aiohttp import web
 
 from app.rest.requests import body, caller, query
+from models.pages import PageQuery
 from models.stories.operations import Stories
-from models.stories.schema import CreateStory, ListStories, React
+from models.stories.schema import CreateStory, React
 
 _CREATE = CreateStory()
 _REACT = React()
-_PAGE = ListStories()
+_PAGE = PageQuery()
 
 
 class StoriesRest:

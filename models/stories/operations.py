@@ -1,10 +1,10 @@
 """The rules of stories: check, write, then tell once."""
 
-import uuid
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
 
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from models.database import Collection, Database, Document
@@ -13,12 +13,10 @@ from models.events import Json, Publisher
 from models.identity import Identity
 from models.pages import DEFAULT_PAGE, Position, cut, newest_first
 from models.rooms import public_stories_room, user_room
+from models.stories import records
 from models.stories.events import StoryCreated, StoryDeleted, StoryReacted, StoryViewed
-from models.stories.feed import EVERYONE, may_read, newest_readable, readers_of
+from models.stories.feed import newest_readable
 from models.times import Clock, now, to_text
-
-_RETURN_NEW: Final = True
-"""`return_document`: pymongo's `ReturnDocument.AFTER`."""
 
 
 class Stories:
@@ -26,10 +24,11 @@ class Stories:
 
     Stored as `stories` (`_id` UUID4), `story_views` and `story_reactions` (`_id`
     "<story>:<account>", so that each account counts once however many requests race). Every part
-    carries the story's `expires_at`, so purging one needs no look at the others and an interrupted
-    delete leaves nothing for good.
+    carries the story's `expires_at`, so purging one needs no look at the others, and what an
+    interrupted delete or a view at the last moment leaves behind goes with it.
 
     A story that has expired, or that the caller may not see, is `NotFound` in every method.
+    Pages are `{"items": [...], "next": cursor or null}`.
     """
 
     def __init__(
@@ -60,23 +59,21 @@ class Stories:
         self, caller: Identity, *, text: str, visibility: str, audience_user_ids: list[str]
     ) -> dict[str, Json]:
         """Publish a story, values as `CreateStory` loads them; answers as `get` does."""
-        at = self._clock()
-        story: Document = {
-            "_id": str(uuid.uuid4()),
-            "author_id": caller.account_id,
-            "text": text,
-            "visibility": visibility,
-            "audience_user_ids": audience_user_ids,
-            "readers": readers_of(caller.account_id, visibility, audience_user_ids),
-            "created_at": at,
-            "expires_at": at + self._lifetime,
-        }
+        created_at = self._clock()
+        story = records.new_story(
+            caller.account_id,
+            text=text,
+            visibility=visibility,
+            audience_user_ids=audience_user_ids,
+            created_at=created_at,
+            expires_at=created_at + self._lifetime,
+        )
         await self._stories.insert_one(story)
         event = StoryCreated(
             story_id=story["_id"],
-            author_id=story["author_id"],
-            text=story["text"],
-            visibility=story["visibility"],
+            author_id=caller.account_id,
+            text=text,
+            visibility=visibility,
             created_at=to_text(story["created_at"]),
             expires_at=to_text(story["expires_at"]),
         )
@@ -93,12 +90,13 @@ class Stories:
     async def feed(
         self, caller: Identity, *, after: Position | None = None, limit: int = DEFAULT_PAGE
     ) -> dict[str, Json]:
-        """Give a page of what the caller may see, newest first: `items`, `next` (or null)."""
+        """Give a page of what the caller may see, newest first, each item as `get` gives it."""
         found = await newest_readable(
             self._stories, caller.account_id, at=self._clock(), after=after, limit=limit + 1
         )
         shown, following = cut(found, limit, "created_at")
-        return {"items": [await self._shown(caller, story) for story in shown], "next": following}
+        items = await asyncio.gather(*(self._shown(caller, story) for story in shown))
+        return {"items": list(items), "next": following}
 
     async def delete(self, caller: Identity, story_id: str) -> None:
         """Remove the caller's story with its views and reactions.
@@ -123,47 +121,43 @@ class Stories:
         story = await self._readable(caller, story_id)
         if _is_author(caller, story):
             return {"story_id": story_id, "viewer_id": caller.account_id, "viewed_at": None}
-        view: Document = {
-            "_id": _key(story_id, caller),
-            "story_id": story_id,
-            "viewer_id": caller.account_id,
-            "viewed_at": self._clock(),
-            "expires_at": story["expires_at"],
-        }
+        view = records.new_view(story, caller.account_id, self._clock())
         try:
             await self._views.insert_one(view)
         except DuplicateKeyError:
             first = await self._views.find_one({"_id": view["_id"]})
-            # Gone only if the story was deleted in between.
-            return _shown_view(first or view)
-        event = StoryViewed(story_id, caller.account_id, to_text(view["viewed_at"]))
+            if first is None:  # the story was deleted in between
+                raise _not_found() from None
+            return records.view_json(first)
+        event = StoryViewed(
+            story_id=story_id, viewer_id=caller.account_id, viewed_at=to_text(view["viewed_at"])
+        )
         await self._publisher.publish(event, user_room(story["author_id"]))
-        return _shown_view(view)
+        return records.view_json(view)
 
     async def react(self, caller: Identity, story_id: str, *, emoji: str) -> dict[str, Json]:
-        """Set the caller's one reaction and tell the author if it changed.
+        """Make `emoji` the caller's one reaction and tell the author if that changed it.
 
         Gives `story_id`, `user_id`, `emoji`, `reacted_at`.
         """
         story = await self._readable(caller, story_id)
-        reaction: Document = {
-            "_id": _key(story_id, caller),
-            "story_id": story_id,
-            "user_id": caller.account_id,
-            "emoji": emoji,
-            "reacted_at": self._clock(),
-            "expires_at": story["expires_at"],
-        }
-        kept, changed = await self._set_reaction(reaction)
+        wanted = records.new_reaction(story, caller.account_id, emoji, self._clock())
+        kept, changed = await self._keep_reaction(wanted)
         if changed and not _is_author(caller, story):
-            event = StoryReacted(story_id, caller.account_id, emoji, to_text(kept["reacted_at"]))
+            event = StoryReacted(
+                story_id=story_id,
+                user_id=caller.account_id,
+                emoji=emoji,
+                reacted_at=to_text(kept["reacted_at"]),
+            )
             await self._publisher.publish(event, user_room(story["author_id"]))
-        return {"story_id": story_id, **_shown_reaction(kept)}
+        return records.reaction_json(kept)
 
     async def unreact(self, caller: Identity, story_id: str) -> None:
         """Take the caller's reaction back, if there is one; nobody is told."""
         await self._readable(caller, story_id)
-        await self._reactions.delete_one({"_id": _key(story_id, caller)})
+        reaction_id = records.part_id(story_id, caller.account_id)
+        await self._reactions.delete_one({"_id": reaction_id})
 
     async def viewers(
         self,
@@ -173,19 +167,15 @@ class Stories:
         after: Position | None = None,
         limit: int = DEFAULT_PAGE,
     ) -> dict[str, Json]:
-        """Give a page of who saw the caller's story, latest first: `viewer_id`, `viewed_at`.
+        """Give a page of the views of the caller's story, latest first, each as `view` gives it.
 
         Raises:
             Forbidden: somebody else's story.
         """
         await self._own(caller, story_id)
-        found = await _latest(self._views, story_id, "viewed_at", after, limit + 1)
-        shown, following = cut(found, limit, "viewed_at")
-        items: list[Json] = [
-            {"viewer_id": view["viewer_id"], "viewed_at": to_text(view["viewed_at"])}
-            for view in shown
-        ]
-        return {"items": items, "next": following}
+        return await _latest(
+            self._views, story_id, "viewed_at", records.view_json, after=after, limit=limit
+        )
 
     async def reactions(
         self,
@@ -195,17 +185,17 @@ class Stories:
         after: Position | None = None,
         limit: int = DEFAULT_PAGE,
     ) -> dict[str, Json]:
-        """Give a page of reactions to the caller's story, latest first.
+        """Give a page of the reactions to the caller's story, latest first, each as `react` does.
 
-        Items are `user_id`, `emoji`, `reacted_at`; one that is replaced moves to the front.
+        A reaction that is replaced moves to the front of the list.
 
         Raises:
             Forbidden: somebody else's story.
         """
         await self._own(caller, story_id)
-        found = await _latest(self._reactions, story_id, "reacted_at", after, limit + 1)
-        shown, following = cut(found, limit, "reacted_at")
-        return {"items": [_shown_reaction(reaction) for reaction in shown], "next": following}
+        return await _latest(
+            self._reactions, story_id, "reacted_at", records.reaction_json, after=after, limit=limit
+        )
 
     async def purge_expired(self) -> int:
         """Remove what has expired, telling nobody; gives the number of stories."""
@@ -216,9 +206,12 @@ class Stories:
         return removed.deleted_count
 
     async def _readable(self, caller: Identity, story_id: str) -> Document:
-        story = await self._stories.find_one({"_id": story_id}) if _is_story_id(story_id) else None
-        alive = story is not None and story["expires_at"] > self._clock()
-        if story is None or not alive or not may_read(caller.account_id, story):
+        story = None
+        if records.is_story_id(story_id):
+            story = await self._stories.find_one({"_id": story_id})
+        if story is None or story["expires_at"] <= self._clock():
+            raise _not_found()
+        if not records.may_read(caller.account_id, story):
             raise _not_found()
         return story
 
@@ -228,36 +221,28 @@ class Stories:
             raise Forbidden("Only the story's author may do this.", code="not_the_author")
         return story
 
-    async def _set_reaction(self, reaction: Document) -> tuple[Document, bool]:
-        """Give the reaction that is now kept, and whether this call made it so."""
-        change = {"emoji": reaction["emoji"], "reacted_at": reaction["reacted_at"]}
+    async def _keep_reaction(self, wanted: Document) -> tuple[Document, bool]:
+        """Give the reaction as it is now kept, and whether this call made it so."""
         while True:
             try:
-                await self._reactions.insert_one(reaction)
-                return reaction, True
+                await self._reactions.insert_one(wanted)
+                return wanted, True
             except DuplicateKeyError:
                 pass
             changed = await self._reactions.find_one_and_update(
-                {"_id": reaction["_id"], "emoji": {"$ne": reaction["emoji"]}},
-                {"$set": change},
-                return_document=_RETURN_NEW,
+                {"_id": wanted["_id"], "emoji": {"$ne": wanted["emoji"]}},
+                {"$set": {"emoji": wanted["emoji"], "reacted_at": wanted["reacted_at"]}},
+                return_document=ReturnDocument.AFTER,
             )
             if changed:
                 return changed, True
-            kept = await self._reactions.find_one({"_id": reaction["_id"]})
-            # Otherwise it was taken back or replaced between the two steps: start over.
-            if kept and kept["emoji"] == reaction["emoji"]:
+            kept = await self._reactions.find_one({"_id": wanted["_id"]})
+            if kept and kept["emoji"] == wanted["emoji"]:
                 return kept, False
+            # It was taken back or replaced between two of the steps: start over.
 
     async def _shown(self, caller: Identity, story: Document) -> dict[str, Json]:
-        shown: dict[str, Json] = {
-            "id": story["_id"],
-            "author_id": story["author_id"],
-            "text": story["text"],
-            "visibility": story["visibility"],
-            "created_at": to_text(story["created_at"]),
-            "expires_at": to_text(story["expires_at"]),
-        }
+        shown = records.story_json(story)
         if _is_author(caller, story):
             shown["audience_user_ids"] = story["audience_user_ids"]
             # Counted, not kept as counters: right under concurrency and after a crash.
@@ -267,52 +252,33 @@ class Stories:
         return shown
 
 
-def _is_story_id(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
-
-
 def _not_found() -> NotFound:
     return NotFound("There is no such story.", code="story_not_found")
 
 
-def _is_author(caller: Identity, story: Mapping[str, object]) -> bool:
-    return story["author_id"] == caller.account_id
-
-
-def _key(story_id: str, caller: Identity) -> str:
-    return f"{story_id}:{caller.account_id}"
+def _is_author(caller: Identity, story: Document) -> bool:
+    return bool(story["author_id"] == caller.account_id)
 
 
 def _rooms_of_readers(story: Document) -> list[str]:
     return [
-        public_stories_room() if reader == EVERYONE else user_room(reader)
+        public_stories_room() if reader == records.EVERYONE else user_room(reader)
         for reader in story["readers"]
     ]
 
 
 async def _latest(
-    collection: Collection, story_id: str, time_field: str, after: Position | None, limit: int
-) -> list[Document]:
+    parts: Collection,
+    story_id: str,
+    time_field: str,
+    render: Callable[[Document], Json],
+    *,
+    after: Position | None,
+    limit: int,
+) -> dict[str, Json]:
     query: Document = {"story_id": story_id}
     if after:
         query["$or"] = after.following(time_field)
-    return await collection.find(query).sort(newest_first(time_field)).limit(limit).to_list(limit)
-
-
-def _shown_view(view: Document) -> dict[str, Json]:
-    return {
-        "story_id": view["story_id"],
-        "viewer_id": view["viewer_id"],
-        "viewed_at": to_text(view["viewed_at"]),
-    }
-
-
-def _shown_reaction(reaction: Document) -> dict[str, Json]:
-    return {
-        "user_id": reaction["user_id"],
-        "emoji": reaction["emoji"],
-        "reacted_at": to_text(reaction["reacted_at"]),
-    }
+    found = await parts.find(query).sort(newest_first(time_field)).limit(limit + 1).to_list(None)
+    shown, following = cut(found, limit, time_field)
+    return {"items": [render(part) for part in shown], "next": following}

@@ -6,8 +6,6 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from models.pages import PageQuery
-
 PUBLIC = "PUBLIC"
 PRIVATE = "PRIVATE"
 
@@ -106,5 +104,11 @@ class React(Schema):
     emoji = fields.String(required=True, validate=[validate.Length(1, MAX_EMOJI), _is_emoji_like])
 
 
-class ListStories(PageQuery):
-    """A page of the feed, of viewers or of reactions."""
+class StoryId(Schema):
+    """Which story: `story_id`."""
+
+    story_id = fields.String(required=True)
+
+
+class ReactToStory(StoryId, React):
+    """A reaction with the story it is to: `story_id`, `emoji`."""
