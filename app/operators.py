@@ -6,7 +6,7 @@ They open the database that the server uses and may run beside it.
 import argparse
 import getpass
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TextIO
@@ -21,7 +21,7 @@ from models.accounts.schema import PASSWORD_MIN
 from models.errors import DomainError, Forbidden, Invalid, NotFound
 from models.times import to_text
 
-Command = Callable[[Settings, argparse.Namespace], Awaitable[int]]
+Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 """What `args.run` is: give it settings and arguments, get the exit status."""
 
 _ACCOUNT_HELP = "e-mail address or id of the account"

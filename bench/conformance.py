@@ -17,7 +17,7 @@ from app.realtime.engine import EngineServer
 from app.realtime.rooms import RoomManager
 from app.realtime.socketserver import SocketServer
 
-_HEARTBEAT = {"ping_interval_s": 0.3, "ping_timeout_s": 0.2}
+_HEARTBEAT: dict[str, Any] = {"ping_interval_s": 0.3, "ping_timeout_s": 0.2}
 
 
 class _Echo(socketio.AsyncNamespace):  # type: ignore[misc]

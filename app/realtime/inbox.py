@@ -15,6 +15,8 @@ T = TypeVar("T")
 HIGH_WATER = 32
 """Messages waiting at which a connection stops being read: its sender then feels TCP's pressure."""
 
+_TASK_NAME = "inbox"
+
 
 class Inbox(Generic[T]):
     """A queue with one worker."""
@@ -36,7 +38,8 @@ class Inbox(Generic[T]):
             self._waiting = deque()
         self._waiting.append(message)
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._work(self._waiting))
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._work(self._waiting), name=_TASK_NAME)
         if len(self._waiting) >= HIGH_WATER and not self._is_full:
             self._is_full = True
             self._throttle(True)
@@ -57,3 +60,10 @@ class Inbox(Generic[T]):
                 self._throttle(False)
         self._task = None
         self._waiting = None
+
+
+async def drain(timeout_s: float) -> None:
+    """Wait until every inbox of this loop is empty, but not longer than `timeout_s` seconds."""
+    working = [task for task in asyncio.all_tasks() if task.get_name() == _TASK_NAME]
+    if working:
+        await asyncio.wait(working, timeout=timeout_s)

@@ -18,7 +18,7 @@ from app.realtime.packets import Packet
 logger = logging.getLogger(__name__)
 
 
-class Dialect(Protocol):
+class Renderer(Protocol):
     """How raw peers of one kind are told of events."""
 
     def render(self, domain: str, event: str, data: dict[str, Any]) -> str | None:
@@ -28,7 +28,9 @@ class Dialect(Protocol):
 class Peer(Protocol):
     """A raw-WebSocket connection."""
 
-    dialect: Dialect
+    @property
+    def dialect(self) -> Renderer:
+        """What this peer's frames are made by; the same object for all of its kind."""
 
     def write(self, frame: bytes) -> None:
         """Send a finished WebSocket frame; never waits."""
@@ -113,7 +115,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
         names = targets if isinstance(targets, (list, tuple)) else [targets]
         rooms = [self._peers[name] for name in names if name in self._peers]
         members = rooms[0] if len(rooms) == 1 else {peer: None for room in rooms for peer in room}
-        frames: dict[Dialect, bytes | None] = {}
+        frames: dict[Renderer, bytes | None] = {}
         # A write may end a connection that is too slow, and so change the room.
         for peer in tuple(members):
             dialect = peer.dialect
@@ -190,7 +192,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
                     del pending[namespace]
 
 
-def _frame(dialect: Dialect, domain: str, event: str, data: Any) -> bytes | None:
+def _frame(dialect: Renderer, domain: str, event: str, data: Any) -> bytes | None:
     try:
         text = dialect.render(domain, event, data)
     except Exception:

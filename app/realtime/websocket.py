@@ -87,6 +87,11 @@ class WebSocket(asyncio.Protocol):
             return
         self._flush()
 
+    def abort(self) -> None:
+        """Cut the connection: the peer is not there any more."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def pause_reading(self, pause: bool) -> None:
         """Stop or go on reading from the peer."""
         if self._transport is None or self._transport.is_closing():

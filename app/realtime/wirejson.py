@@ -1,24 +1,26 @@
-"""JSON as it travels: short, characters as they are, and nothing that is not JSON."""
+"""JSON as it travels over sockets: short, characters as they are, nothing that is not JSON.
+
+Has the two functions that python-socketio wants of a JSON module.
+"""
 
 import json
 from functools import partial
-from typing import Any
+
+from app import strict_json
+from models.errors import Unreadable
+from models.events import Json
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes) -> Json:
     """Read JSON.
 
     Raises:
-        ValueError: not JSON (NaN and Infinity are not), or nested too deeply.
+        ValueError: not JSON; the message says why.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+        return strict_json.parse(text)
+    except Unreadable as error:
+        raise ValueError(error.message) from None
 
 
 dumps = partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -46,7 +46,7 @@ class Stories:
         self._lifetime = lifetime
         self._clock = clock
 
-    async def ensure_indexes(self) -> None:
+    async def prepare(self) -> None:
         """Make the indexes that the queries here rely on."""
         await self._stories.create_index([("readers", 1), ("created_at", 1), ("_id", 1)])
         await self._stories.create_index([("created_at", 1), ("_id", 1)])
@@ -197,7 +197,7 @@ class Stories:
             self._reactions, story_id, "reacted_at", records.reaction_json, after=after, limit=limit
         )
 
-    async def purge_expired(self) -> int:
+    async def sweep(self) -> int:
         """Remove what has expired, telling nobody; gives the number of stories."""
         expired = {"expires_at": {"$lte": self._clock()}}
         removed = await self._stories.delete_many(expired)

@@ -1,0 +1,25 @@
+"""One log line for each request: never the query string, which may hold a token."""
+
+import logging
+import time
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+logger = logging.getLogger(__name__)
+
+POLLING_PATH = "/socket.io/"
+
+
+@web.middleware
+async def log_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Log method, path, status and milliseconds."""
+    began = time.perf_counter()
+    response = await handler(request)
+    elapsed_ms = (time.perf_counter() - began) * 1000
+    # A path may hold control characters once decoded; the raw one cannot forge a line.
+    path = request.rel_url.raw_path
+    # Long polls are many and say nothing.
+    level = logging.DEBUG if path == POLLING_PATH else logging.INFO
+    logger.log(level, "%s %s %d %.1f ms", request.method, path, response.status, elapsed_ms)
+    return response

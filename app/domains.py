@@ -1,0 +1,73 @@
+"""The table of domains. A new one is its model, its commands, its REST module and a line here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from app.rest.stories import StoriesRest
+from app.settings import Settings
+from models.database import Database
+from models.events import Publisher
+from models.stories.operations import Stories
+from namespaces.base import Commands
+from namespaces.stories import StoriesCommands
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What every domain is built on."""
+
+    database: Database
+    publisher: Publisher
+    settings: Settings
+
+
+class Model(Protocol):
+    """What every domain's model lets the process do to it."""
+
+    async def prepare(self) -> None:
+        """Make the indexes, before anything is served."""
+
+    async def sweep(self) -> None:
+        """Do the work that time brings: called every minute, by every process."""
+
+
+class Routes(Protocol):
+    """A domain's REST module."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Give the routes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One domain, built."""
+
+    model: Model
+    commands: Commands
+    rest: Routes
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How a domain is built."""
+
+    model: Callable[[Foundation], Any]
+    commands: Callable[[Any], Commands]
+    rest: Callable[[Any], Routes]
+
+    def build(self, foundation: Foundation) -> Domain:
+        """Build the domain on `foundation`."""
+        model = self.model(foundation)
+        return Domain(model, self.commands(model), self.rest(model))
+
+
+def _stories(on: Foundation) -> Stories:
+    lifetime = timedelta(hours=on.settings.story_lifetime_hours)
+    return Stories(on.database, on.publisher, lifetime=lifetime)
+
+
+DOMAINS = (Row(_stories, StoriesCommands, StoriesRest),)

@@ -1,0 +1,151 @@
+"""One raw-WebSocket connection: in rooms like any other, speaking its documented dialect."""
+
+import time
+from typing import Any, Protocol
+
+from websockets.frames import CloseCode
+
+from app import strict_json
+from app.legacy.dialect import Dialect
+from app.realtime.deadlines import Deadlines
+from app.realtime.inbox import Inbox
+from app.realtime.websocket import WebSocket
+from models.errors import TooManyRequests, Unreadable
+from models.identity import Identity
+from namespaces.conduct import Conduct
+
+TOKEN_EXPIRED = 4001
+"""`READING.md`: the token's time is over on a live connection. Clients do not come back."""
+
+
+class Host(Protocol):
+    """What a peer needs from the endpoint that took it in."""
+
+    deadlines: Deadlines
+    ping_interval_s: float
+
+    def arrived(self, peer: "RawPeer") -> None:
+        """Put the peer into its rooms."""
+
+    def left(self, peer: "RawPeer") -> None:
+        """Take the peer out of everything."""
+
+
+class RawPeer:
+    """A member of rooms, and the listener of its WebSocket."""
+
+    __slots__ = (
+        "_awaiting_pong",
+        "_conduct",
+        "_host",
+        "_inbox",
+        "_socket",
+        "deadline_tick",
+        "dialect",
+        "identity",
+    )
+
+    def __init__(self, host: Host, dialect: Dialect, identity: Identity, conduct: Conduct) -> None:
+        self.dialect = dialect
+        self.identity = identity
+        self.deadline_tick = 0
+        self._host = host
+        self._conduct = conduct
+        self._socket: WebSocket | None = None
+        self._inbox: Inbox[dict[str, Any]] | None = None
+        self._awaiting_pong = False
+
+    # Sending.
+
+    def write(self, frame: bytes) -> None:
+        """Send a finished WebSocket frame; never waits."""
+        if self._socket is not None:
+            self._socket.write(frame)
+
+    def send(self, text: str) -> None:
+        """Send one text frame."""
+        if self._socket is not None:
+            self._socket.send(text)
+
+    def refuse(self, code: str, message: str) -> None:
+        """Send an error frame; a peer that has had its chances is closed with 1008."""
+        self.send(self.dialect.error(code, message))
+        if self._conduct.strike():
+            self.close(CloseCode.POLICY_VIOLATION, "too many bad messages")
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake."""
+        if self._socket is not None:
+            self._socket.close(code, reason)
+
+    # The WebSocket's listener.
+
+    def opened(self, socket: WebSocket) -> None:
+        """Greet, then hear what happens in the rooms."""
+        self._socket = socket
+        greeting = self.dialect.greeting(self.identity)
+        if greeting is not None:
+            self.send(greeting)
+        self._host.arrived(self)
+        self._wait_to_ping()
+
+    def received(self, message: str | bytes) -> None:
+        """Check a message at the door and queue it for the dialect."""
+        try:
+            self._conduct.message()
+        except TooManyRequests as error:
+            self.refuse(error.code, error.message)
+            return
+        if isinstance(message, bytes):
+            self.refuse("not_text", "Send JSON as a text message.")
+            return
+        try:
+            parsed = strict_json.parse(message)
+        except Unreadable as error:
+            self.refuse("not_json", error.message)
+            return
+        if not isinstance(parsed, dict):
+            self.refuse("not_an_object", "The message is not a JSON object.")
+            return
+        if self._inbox is None:
+            self._inbox = Inbox(self._handle, self._throttle)
+        self._inbox.put(parsed)
+
+    async def _handle(self, message: dict[str, Any]) -> None:
+        await self.dialect.receive(self, message)
+
+    def _throttle(self, pause: bool) -> None:
+        if self._socket is not None:
+            self._socket.pause_reading(pause)
+
+    def lost(self, code: int, reason: str) -> None:
+        """Leave everything."""
+        self._socket = None
+        self._host.deadlines.clear(self)
+        self._host.left(self)
+
+    # Heartbeat, and the end of the credential.
+
+    def _wait_to_ping(self) -> None:
+        wait_s = self._host.ping_interval_s
+        if self.identity.expires_at is not None:
+            wait_s = min(wait_s, max(0.0, self.identity.expires_at - time.time()))
+        self._host.deadlines.set(self, wait_s)
+
+    def pong(self) -> None:
+        """Note that the peer is alive."""
+        self._awaiting_pong = False
+
+    def deadline_passed(self) -> None:
+        """Send a ping; drop a peer that did not answer the last, or whose token ended."""
+        if self._socket is None:
+            return
+        expires_at = self.identity.expires_at
+        if expires_at is not None and expires_at <= time.time():
+            self.close(TOKEN_EXPIRED, "token expired")
+        elif self._awaiting_pong:
+            self._socket.abort()
+        else:
+            self._awaiting_pong = True
+            self._socket.ping()
+            self._wait_to_ping()

@@ -1,0 +1,156 @@
+"""The application: the only place that wires things together."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+from datetime import timedelta
+from itertools import chain
+
+from aiohttp import web
+
+from app import web as web_client
+from app.access_log import log_requests
+from app.domains import DOMAINS, Domain, Foundation
+from app.identity.authenticator import Authenticator
+from app.identity.firebase import FirebaseTokens
+from app.identity.own_jwt import OwnTokens
+from app.legacy.endpoint import RawEndpoint
+from app.legacy.notifications import NotificationsDialect
+from app.origins import Origins
+from app.proxies import forwarded
+from app.realtime import inbox
+from app.realtime.publisher import RoomPublisher
+from app.realtime.rooms import RoomManager
+from app.realtime.socketserver import SocketServer
+from app.rest.auth import AuthRoutes
+from app.rest.errors import problems
+from app.rest.health import HealthRoutes
+from app.rest.requests import AUTHENTICATE
+from app.settings import Settings
+from app.store import Store, open_store
+from models.accounts import Accounts, Passwords
+from models.identity import Identity
+from namespaces.door import Door
+
+logger = logging.getLogger(__name__)
+
+SWEEP_INTERVAL_S = 60.0
+DRAIN_S = 2.0
+"""How long a stopping server lets commands that have begun come to their end."""
+
+
+async def create_app(settings: Settings) -> web.Application:
+    """Open the store and build the application; its cleanup closes everything again."""
+    store = await open_store(settings)
+    origins = Origins(settings.cors_origins, development=settings.development)
+    app = web.Application(
+        client_max_size=settings.limits.request_bytes,
+        middlewares=[
+            forwarded(settings.trusted_proxies),
+            log_requests,
+            origins.answer_preflights,
+            problems,
+        ],
+    )
+    app.on_response_prepare.append(origins.mark)
+    manager = RoomManager()
+    server = SocketServer(
+        manager,
+        ping_interval_s=settings.ping_interval_s,
+        ping_timeout_s=settings.ping_timeout_s,
+        unsent_bytes=settings.limits.unsent_bytes,
+        origin_allowed=origins.allow,
+    )
+    accounts = build_accounts(settings, store)
+    authenticate = _add_identity(app, settings, accounts)
+    foundation = Foundation(store.database, RoomPublisher(manager), settings)
+    domains = [row.build(foundation) for row in DOMAINS]
+    for domain in domains:
+        app.add_routes(domain.rest.routes())
+        server.register_namespace(
+            Door(domain.commands, authenticate, messages_per_s=settings.limits.messages_per_s)
+        )
+    notifications = RawEndpoint(
+        NotificationsDialect(),
+        manager,
+        _rooms_of(domains),
+        origins,
+        limits=settings.limits,
+        ping_interval_s=settings.raw_ping_interval_s,
+    )
+    app.router.add_get("/ws", notifications.handle)
+    app.router.add_route("*", "/socket.io/", server.handle)
+    app.add_routes(HealthRoutes(store.ping, lambda: len(notifications)).routes())
+    app.add_routes(web_client.routes())
+    app.on_shutdown.append(_farewell(server, notifications))
+    app.cleanup_ctx.append(_lifetime(store, accounts, domains))
+    return app
+
+
+def build_accounts(settings: Settings, store: Store) -> Accounts:
+    """Build the accounts on an open store."""
+    lifetime = timedelta(days=settings.refresh_token_days)
+    return Accounts(store.database, Passwords(), refresh_lifetime=lifetime)
+
+
+def _add_identity(app: web.Application, settings: Settings, accounts: Accounts) -> Authenticator:
+    own = OwnTokens(settings.jwt_secret, timedelta(minutes=settings.access_token_minutes))
+    firebase = None
+    if settings.firebase_project_id:
+        firebase = FirebaseTokens(settings.firebase_project_id, settings.firebase_jwks_url)
+
+        async def close(app: web.Application) -> None:
+            await firebase.close()
+
+        app.on_cleanup.append(close)
+    authenticate = Authenticator(accounts, own, firebase)
+    app[AUTHENTICATE] = authenticate
+    app.add_routes(AuthRoutes(accounts, own, settings.limits).routes())
+    return authenticate
+
+
+def _rooms_of(domains: list[Domain]) -> Callable[[Identity], Iterable[str]]:
+    def rooms_of(identity: Identity) -> Iterable[str]:
+        return set(chain.from_iterable(domain.commands.rooms_of(identity) for domain in domains))
+
+    return rooms_of
+
+
+def _farewell(
+    server: SocketServer, notifications: RawEndpoint
+) -> Callable[[web.Application], Awaitable[None]]:
+    async def farewell(app: web.Application) -> None:
+        """Tell all clients (1001), and let what they asked for be finished."""
+        notifications.close_all()
+        await server.shutdown()
+        await inbox.drain(DRAIN_S)
+
+    return farewell
+
+
+def _lifetime(
+    store: Store, accounts: Accounts, domains: list[Domain]
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def lifetime(app: web.Application) -> AsyncIterator[None]:
+        await accounts.prepare()
+        for domain in domains:
+            await domain.model.prepare()
+        sweeper = asyncio.create_task(_sweep(domains))
+        yield
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
+        await store.close()
+
+    return lifetime
+
+
+async def _sweep(domains: list[Domain]) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_INTERVAL_S)
+        for domain in domains:
+            try:
+                await domain.model.sweep()
+            except Exception:
+                logger.exception("a sweep failed; it is tried again in a minute")

@@ -1,0 +1,71 @@
+"""Run the server: listen, say what to open, and stop in good order on a signal."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+from aiohttp import web
+
+from app.main import create_app
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SHUTDOWN_S = 3.0
+"""For requests under way; together with farewells it stays within the 5 s that operators expect."""
+
+_WELCOME = """\
+Ready: {url}
+
+  {url}/            the browser client: sign up, connect, watch every frame
+  {url}/health      is it well, and how many are connected
+
+A token:  python -m app demo          once, for example accounts
+          curl -X POST {url}/login -H "Content-Type: application/json" \\
+               -d '{{"email":"test@example.com","password":"password123"}}'
+     or:  python -m app token test@example.com
+
+Connect:  Socket.IO  io("{url}/stories", {{auth: {{token}}}})
+          WebSocket  {ws_url}/ws?token=YOUR_JWT_TOKEN
+
+Development mode: data in {data_dir}, reached from {reach}.
+Accepted: our own tokens{firebase}.
+"""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    runner = web.AppRunner(await create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    try:
+        await runner.setup()
+        for port in dict.fromkeys((settings.port, *settings.legacy_ports)):
+            # A platform's router keeps connections open; the backlog takes a burst of new ones.
+            await web.TCPSite(runner, settings.host, port, backlog=2048).start()
+            logger.info("listening on %s port %d", settings.host, port)
+        if settings.development:
+            sys.stdout.write(welcome(settings))
+            sys.stdout.flush()
+        await stop.wait()
+        logger.info("stopping")
+    finally:
+        await runner.cleanup()
+    logger.info("stopped")
+
+
+def welcome(settings: Settings) -> str:
+    """Say what to open and how to get a token."""
+    loopback = settings.host in ("127.0.0.1", "::1", "localhost")
+    return _WELCOME.format(
+        url=f"http://localhost:{settings.port}",
+        ws_url=f"ws://localhost:{settings.port}",
+        data_dir="MongoDB" if settings.mongodb_uri else settings.data_dir,
+        reach="this machine only" if loopback else f"{settings.host}, other machines included",
+        firebase=f" and ID tokens of Firebase project {settings.firebase_project_id}"
+        if settings.firebase_project_id
+        else "",
+    )
