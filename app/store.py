@@ -11,9 +11,9 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, WTimeoutError
-from tinymongo import AsyncMongoClient
 from tinymongo.errors import LockError
 
+from app.embedded import open_embedded
 from app.settings import Settings
 from models.database import (
     Collection,
@@ -98,15 +98,11 @@ def _open_motor(uri: str, name: str) -> Store:
 
 
 async def _open_embedded(settings: Settings) -> Store:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    client = AsyncMongoClient(
-        tinymongo_folder=str(settings.data_dir), backend="sqlite-sharded", tz_aware=True
-    )
-    database = client[settings.mongodb_database]
-    # Several first operations at once would each try to lay out the files.
-    await database.list_collection_names()
+    database = await open_embedded(settings.data_dir, settings.mongodb_database)
     return Store(
-        _Database(database, descending_indexes=False), database.list_collection_names, client.close
+        _Database(database, descending_indexes=False),
+        database.list_collection_names,
+        database.client.close,
     )
 
 
