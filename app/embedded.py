@@ -24,7 +24,6 @@ async def open_embedded(data_dir: Path, name: str) -> Any:
     Raises:
         StorageCorruptionError: the files are really damaged.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, OPEN_TRIES + 1):
         await asyncio.to_thread(_drop_derived_indexes, data_dir / f"{name}.sqlite-sharded")
         client = AsyncMongoClient(
