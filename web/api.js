@@ -33,6 +33,11 @@ export async function signOut() {
   await send("POST", "/api/v1/auth/logout", { body, token }).catch(() => {});
 }
 
+/** Ask whether the server takes the session's token. */
+export function me() {
+  return call("GET", "/api/v1/auth/me");
+}
+
 export const stories = {
   create: (story) => call("POST", "/stories", story),
   feed: (query) => call("GET", `/stories?${new URLSearchParams(query)}`),

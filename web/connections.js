@@ -12,13 +12,15 @@ export class Connections extends EventTarget {
   #connections = new Map();
   #states = new Map();
 
-  constructor(session) {
+  /** `verify` asks the server whether it takes the session's token. */
+  constructor(session, verify) {
     super();
     for (const entry of doors) {
       const door = { ...entry, address: addressOf(entry) };
       this.#states.set(door.id, { door, state: "closed", detail: "" });
       const connection = new KINDS[door.kind](door, {
         session,
+        verify,
         tell: (state, detail = "") => {
           this.#states.set(door.id, { door, state, detail });
           this.#emit("state", { door, state, detail });

@@ -25,7 +25,7 @@ export function setUpDoors(connections) {
 }
 
 function doorRow(door, connections) {
-  const state = el("p", { class: "door-state" }, STATE_NAMES.closed);
+  const state = el("span", { class: "door-state" }, STATE_NAMES.closed);
   const button = el("button", { type: "button", class: "quiet compact" }, "Connect");
   button.addEventListener("click", () => {
     if (connections.active(door.id)) connections.close(door.id);
@@ -43,9 +43,8 @@ function doorRow(door, connections) {
         { class: "door-name" },
         el("span", {}, door.name),
         el("code", {}, door.address),
-        el("span", { class: "badge" }, KIND_NAMES[door.kind]),
       ),
-      state,
+      el("p", { class: "muted small" }, `${KIND_NAMES[door.kind]} · `, state),
     ),
     button,
   );
@@ -105,9 +104,7 @@ function sendForm(connections) {
   }
 
   doorInput.append(
-    ...connections.doors.map(({ id, name, address }) =>
-      el("option", { value: id }, `${name} (${address})`),
-    ),
+    ...connections.doors.map(({ id, address }) => el("option", { value: id }, address)),
   );
   doorInput.addEventListener("change", chooseDoor);
   sampleInput.addEventListener("change", chooseSample);

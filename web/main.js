@@ -1,14 +1,14 @@
 /** The page: wires session, doors, feed and log together. */
 
 import { setUpAccount, showUser } from "./account.js";
-import { session } from "./api.js";
+import { me, session } from "./api.js";
 import { Connections } from "./connections.js";
 import { setUpDoors } from "./door-panel.js";
 import { announce, byId, el } from "./dom.js";
 import { FrameLog } from "./frames.js";
 import { Feed } from "./stories.js";
 
-const connections = new Connections(session);
+const connections = new Connections(session, me);
 const log = new FrameLog(byId("frame-list"), byId("frame-count"));
 const feed = new Feed();
 
@@ -40,7 +40,7 @@ session.addEventListener("started", () => {
 });
 session.addEventListener("ended", () => {
   connections.closeAll();
-  feed.clear();
+  feed.reset();
   log.clear();
   show();
   announce("Signed out");

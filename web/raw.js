@@ -10,7 +10,7 @@ const MEANINGS = {
   1000: "normal",
   1001: "server going away",
   1005: "no code given",
-  1006: "connection lost or refused",
+  1006: "lost, or refused without saying why",
   1008: "limit reached",
   1009: "message too large",
   1011: "server error",
@@ -26,16 +26,22 @@ export class RawConnection {
   #session;
   #tell;
   #log;
+  #verify;
   #socket = null;
   #timer = null;
   #attempt = 0;
   #openedAt = 0;
 
-  constructor(door, { session, tell, log }) {
+  /**
+   * As for Socket.IO; `verify` asks the server whether it takes the session's token, and throws
+   * its refusal.
+   */
+  constructor(door, { session, tell, log, verify }) {
     this.#door = door;
     this.#session = session;
     this.#tell = tell;
     this.#log = log;
+    this.#verify = verify;
   }
 
   open() {
@@ -92,7 +98,7 @@ export class RawConnection {
     else this.#log("in", "binary", `${data.byteLength} bytes`);
   }
 
-  #closed({ code, reason }) {
+  async #closed({ code, reason }) {
     const wasOpen = this.#openedAt > 0;
     if (wasOpen && performance.now() - this.#openedAt > STABLE_MS) this.#attempt = 0;
     this.#openedAt = 0;
@@ -103,11 +109,29 @@ export class RawConnection {
       this.#tell(wasOpen ? "closed" : "refused", text);
       return;
     }
+    if (!wasOpen && (await this.#refused())) return;
     const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempt++);
     // Spread, so that a restarted server does not meet all its clients at the same moment.
     const delay = longest * (0.75 + Math.random() / 4);
     this.#tell("reconnecting", `${text}; again in ${Math.ceil(delay / 1000)} s`);
     this.#timer = setTimeout(() => this.#connect(), delay);
+  }
+
+  /**
+   * Find out why the connection did not open. Browsers hide the HTTP status of a refused upgrade,
+   * so the question is put over REST; true when coming back would be refused again.
+   */
+  async #refused() {
+    const socket = this.#socket;
+    try {
+      await this.#verify();
+    } catch ({ status, code, message }) {
+      if (this.#socket === socket && (status === 401 || status === 403)) {
+        this.#tell("refused", `${code}: ${message}`);
+      }
+      return this.#socket !== socket || status === 401 || status === 403;
+    }
+    return this.#socket !== socket;
   }
 }
 

@@ -12,6 +12,8 @@ export class Feed {
   #list = byId("feed");
   #cards = new Map();
   #next = null;
+  /** What this reader did with a story, by id: the server tells that to the author only. */
+  #mine = new Map();
   #refreshes = new Map();
   /** Events that came while the feed was being read: the answer may be older than they are. */
   #meanwhile = null;
@@ -31,7 +33,7 @@ export class Feed {
       const page = await stories.feed({ limit: PAGE_SIZE });
       // A later reading, or signing out, makes this one's answer worthless.
       if (this.#meanwhile !== meanwhile) return;
-      this.clear();
+      this.#clear();
       this.#take(page);
       for (const [name, data] of meanwhile) this.hear(name, data);
     } catch (error) {
@@ -39,12 +41,18 @@ export class Feed {
     }
   }
 
-  clear() {
+  /** Forget everything: the user has left. */
+  reset() {
+    this.#clear();
+    this.#mine.clear();
+    byId("feed-empty").hidden = true;
+  }
+
+  #clear() {
     this.#meanwhile = null;
     message("feed-error", "");
     for (const id of [...this.#cards.keys()]) this.#remove(id);
     byId("feed-more").hidden = true;
-    byId("feed-empty").hidden = true;
   }
 
   /** Take in one event of the door `/stories`. */
@@ -79,7 +87,9 @@ export class Feed {
     if (!session.user || this.#cards.has(story.id)) return;
     const own = story.author_id === session.user.id;
     const actions = { ...stories, remove: (id) => this.#delete(id) };
-    const card = storyCard(story, { own, actions, fail: this.#fail });
+    if (!this.#mine.has(story.id)) this.#mine.set(story.id, {});
+    const mine = this.#mine.get(story.id);
+    const card = storyCard(story, { own, actions, mine, fail: this.#fail });
     card.expiresAt = Date.parse(story.expires_at);
     card.tick(Date.now());
     this.#cards.set(story.id, card);

@@ -15,14 +15,15 @@ const CONFIRM_MS = 4_000;
 
 /**
  * Make the card of `story`. `actions` has view, react, unreact, remove, viewers and reactions,
- * each taking the story's id and giving a promise; `fail` is told about what went wrong.
+ * each taking the story's id and giving a promise; `fail` is told about what went wrong; `mine`
+ * is what this reader did with the story: {viewed, emoji}.
  */
-export function storyCard(story, { own, actions, fail }) {
+export function storyCard(story, { own, actions, fail, mine }) {
   const attempt = (button, work) => busy(button, work).catch(fail);
   const age = el("span", { class: "muted small" });
   const element = el(
     "li",
-    { class: "card story", "data-story": story.id, "data-own": own },
+    { class: "card story", "data-story": story.id, "data-own": String(own) },
     el(
       "div",
       { class: "story-head" },
@@ -33,7 +34,9 @@ export function storyCard(story, { own, actions, fail }) {
     ),
     el("p", { class: "story-text" }, story.text),
   );
-  const part = own ? ownPart(story, actions, attempt, fail) : readerPart(story, actions, attempt);
+  const part = own
+    ? ownPart(story, actions, attempt, fail)
+    : readerPart(story, actions, attempt, mine);
   element.append(part.element);
   return {
     element,
@@ -46,40 +49,41 @@ export function storyCard(story, { own, actions, fail }) {
   };
 }
 
-function readerPart(story, actions, attempt) {
-  let mine = story.my_reaction ?? null;
-  const view = el("button", { type: "button", class: "quiet compact view" }, "Mark as viewed");
+function readerPart(story, actions, attempt, mine) {
+  const view = el("button", { type: "button", class: "quiet compact view" }, "View");
   const buttons = EMOJI.map(([emoji, meaning]) =>
     el("button", { type: "button", class: "emoji", "data-emoji": emoji, "aria-label": meaning }, emoji),
   );
-  const show = (viewed) => {
+  const show = () => {
     for (const button of buttons) {
-      button.setAttribute("aria-pressed", String(button.dataset.emoji === mine));
+      button.setAttribute("aria-pressed", String(button.dataset.emoji === mine.emoji));
     }
-    if (viewed) {
-      view.textContent = "Viewed";
-      view.disabled = true;
-    }
+    view.textContent = mine.viewed ? "Viewed" : "View";
+    view.setAttribute("aria-pressed", String(Boolean(mine.viewed)));
   };
   view.addEventListener("click", () =>
-    attempt(view, () => actions.view(story.id)).then((answer) => answer !== undefined && show(true)),
+    attempt(view, async () => {
+      await actions.view(story.id);
+      mine.viewed = true;
+      show();
+    }),
   );
   for (const button of buttons) {
-    button.addEventListener("click", () => {
-      const { emoji } = button.dataset;
+    button.addEventListener("click", () =>
       attempt(button, async () => {
-        if (emoji === mine) {
+        const { emoji } = button.dataset;
+        if (emoji === mine.emoji) {
           await actions.unreact(story.id);
-          mine = null;
+          mine.emoji = null;
         } else {
           await actions.react(story.id, emoji);
-          mine = emoji;
+          mine.emoji = emoji;
         }
         show();
-      });
-    });
+      }),
+    );
   }
-  show(story.viewed);
+  show();
   return {
     element: el(
       "div",
@@ -134,7 +138,7 @@ function peopleOf(viewers, reactions) {
   for (const { user_id, emoji } of reactions) people.set(user_id, emoji);
   if (people.size === 0) return [el("li", { class: "muted" }, "Nobody yet.")];
   return [...people].map(([id, what]) =>
-    el("li", {}, avatar(id), el("span", { class: "grow" }, `User ${id}`), el("span", {}, what)),
+    el("li", {}, avatar(id), `User ${id}`, el("span", { class: "muted" }, what)),
   );
 }
 
