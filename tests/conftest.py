@@ -1,0 +1,90 @@
+"""Fixtures that every test may use: settings, an open store, cheap passwords."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import pytest
+from argon2 import PasswordHasher
+from pymongo import MongoClient
+
+from app.settings import Settings
+from app.store import Store, open_store
+from models.accounts import Accounts, Passwords
+from models.database import Database
+from tests.recorder import RECORDER
+from tests.stories_world import HandClock
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def pytest_configure() -> None:
+    """Note from the first test on what is asked of a database."""
+    RECORDER.install()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that judge what all others did at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def server_uri() -> str | None:
+    """Give the address of the MongoDB server to test with, without a database."""
+    uri = os.environ.get("MONGODB_URI")
+    if not uri:
+        return None
+    return urlunsplit(urlsplit(uri)._replace(path="/"))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings of a fresh development server; its database is dropped after the test."""
+    for name in ("DYNO", "ENVIRONMENT", "HOST", "PORT", "FIREBASE_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JWT_SECRET", "only-for-tests-" * 4)
+    name = f"test_{uuid4().hex}"
+    uri = server_uri()
+    yield replace(Settings.from_env(), mongodb_uri=uri, mongodb_database=name)
+    if uri:
+        with MongoClient(uri) as client:
+            client.drop_database(name)
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[Store]:
+    """An empty store: embedded, or the server of `MONGODB_URI` when that is set."""
+    opened = await open_store(settings)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def database(store: Store) -> Database:
+    """The empty database of `store`."""
+    return store.database
+
+
+@pytest.fixture
+def passwords() -> Iterator[Passwords]:
+    """Passwords whose hashes cost next to nothing."""
+    made = Passwords(CHEAP)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """A clock that stands still until it is moved."""
+    return HandClock()
+
+
+@pytest.fixture
+async def accounts(database: Database, passwords: Passwords, clock: HandClock) -> Accounts:
+    """No accounts yet."""
+    made = Accounts(database, passwords, clock=clock)
+    await made.prepare()
+    return made
