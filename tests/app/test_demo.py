@@ -3,20 +3,9 @@
 import pytest
 
 from app.demo import PASSWORD, PEOPLE, load_demo
-from models.accounts import Accounts, Passwords
 from models.identity import Identity
 from models.stories.operations import Stories
-from tests.stories_world import LIFETIME, HandClock, RecordingPublisher
-
-
-@pytest.fixture
-def clock():
-    return HandClock()
-
-
-@pytest.fixture
-def accounts(database, clock):
-    return Accounts(database, Passwords(), clock=clock)
+from tests.stories_world import LIFETIME, RecordingPublisher
 
 
 @pytest.fixture

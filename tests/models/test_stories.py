@@ -18,7 +18,6 @@ from tests.stories_world import (
     OTHER_FRIEND,
     OUTSIDER,
     PUBLIC_STORY,
-    HandClock,
     RecordingPublisher,
     person,
 )
@@ -29,11 +28,6 @@ MILLISECOND = timedelta(milliseconds=1)
 @pytest.fixture
 def publisher():
     return RecordingPublisher()
-
-
-@pytest.fixture
-def clock():
-    return HandClock()
 
 
 @pytest.fixture

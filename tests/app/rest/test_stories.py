@@ -13,7 +13,6 @@ from tests.stories_world import (
     LIFETIME,
     MISSING_ID,
     PUBLIC_STORY,
-    HandClock,
     RecordingPublisher,
     person,
 )
@@ -31,11 +30,6 @@ async def token_is_the_account_id(token):
 @pytest.fixture
 def publisher():
     return RecordingPublisher()
-
-
-@pytest.fixture
-def clock():
-    return HandClock()
 
 
 @pytest.fixture
