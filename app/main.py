@@ -15,6 +15,7 @@ from app.domains import DOMAINS, Domain, Foundation
 from app.identity.authenticator import Authenticator
 from app.identity.firebase import FirebaseTokens
 from app.identity.own_jwt import OwnTokens
+from app.identity.revocation import RevocationWatch
 from app.legacy.endpoint import RawEndpoint
 from app.legacy.notifications import NotificationsDialect
 from app.origins import Origins
@@ -62,15 +63,19 @@ async def create_app(settings: Settings) -> web.Application:
         unsent_bytes=settings.limits.unsent_bytes,
         origin_allowed=origins.allow,
     )
-    accounts = build_accounts(settings, store)
+    passwords = Passwords()
+    accounts = build_accounts(settings, store, passwords)
     authenticate = _add_identity(app, settings, accounts)
     foundation = Foundation(store.database, RoomPublisher(manager), settings)
     domains = [row.build(foundation) for row in DOMAINS]
+    doors = [
+        Door(domain.commands, authenticate, messages_per_s=settings.limits.messages_per_s)
+        for domain in domains
+    ]
+    for door in doors:
+        server.register_namespace(door)
     for domain in domains:
         app.add_routes(domain.rest.routes())
-        server.register_namespace(
-            Door(domain.commands, authenticate, messages_per_s=settings.limits.messages_per_s)
-        )
     notifications = RawEndpoint(
         NotificationsDialect(),
         manager,
@@ -84,14 +89,18 @@ async def create_app(settings: Settings) -> web.Application:
     app.add_routes(HealthRoutes(store.ping, lambda: len(notifications)).routes())
     app.add_routes(web_client.routes())
     app.on_shutdown.append(_farewell(server, notifications))
-    app.cleanup_ctx.append(_lifetime(store, accounts, domains))
+    watch = RevocationWatch(
+        accounts, [*doors, notifications], interval_s=settings.revocation_check_s
+    )
+    app.cleanup_ctx.append(_closing(store, passwords))
+    app.cleanup_ctx.append(_lifetime(accounts, domains, watch))
     return app
 
 
-def build_accounts(settings: Settings, store: Store) -> Accounts:
+def build_accounts(settings: Settings, store: Store, passwords: Passwords) -> Accounts:
     """Build the accounts on an open store."""
     lifetime = timedelta(days=settings.refresh_token_days)
-    return Accounts(store.database, Passwords(), refresh_lifetime=lifetime)
+    return Accounts(store.database, passwords, refresh_lifetime=lifetime)
 
 
 def _add_identity(app: web.Application, settings: Settings, accounts: Accounts) -> Authenticator:
@@ -122,7 +131,7 @@ def _farewell(
 ) -> Callable[[web.Application], Awaitable[None]]:
     async def farewell(app: web.Application) -> None:
         """Tell all clients (1001), and let what they asked for be finished."""
-        notifications.close_all()
+        await notifications.close_all()
         await server.shutdown()
         await inbox.drain(DRAIN_S)
 
@@ -130,20 +139,32 @@ def _farewell(
 
 
 def _lifetime(
-    store: Store, accounts: Accounts, domains: list[Domain]
+    accounts: Accounts, domains: list[Domain], watch: RevocationWatch
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         await accounts.prepare()
         for domain in domains:
             await domain.model.prepare()
-        sweeper = asyncio.create_task(_sweep(domains))
+        tasks = [asyncio.create_task(_sweep(domains)), asyncio.create_task(watch.run())]
         yield
-        sweeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeper
-        await store.close()
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     return lifetime
+
+
+def _closing(
+    store: Store, passwords: Passwords
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def closing(app: web.Application) -> AsyncIterator[None]:
+        """Come last, also when starting has failed."""
+        yield
+        passwords.close()
+        await store.close()
+
+    return closing
 
 
 async def _sweep(domains: list[Domain]) -> None:

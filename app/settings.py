@@ -78,6 +78,9 @@ class Settings:
     ping_interval_s: float
     ping_timeout_s: float
     raw_ping_interval_s: float
+    revocation_check_s: float
+    """How soon a connection ends whose account was disabled or whose session was logged out."""
+
     story_lifetime_hours: int
     limits: Limits
 
@@ -97,6 +100,8 @@ class Settings:
             return _read(Env())
         except EnvError as error:
             raise SettingsError(str(error)) from None
+        except OSError as error:
+            raise SettingsError(f"DATA_DIR cannot be used: {error}") from None
 
 
 def _read(env: Env) -> Settings:
@@ -143,6 +148,7 @@ def _read(env: Env) -> Settings:
         ping_interval_s=env.float("PING_INTERVAL_S", 25.0, validate=_POSITIVE),
         ping_timeout_s=env.float("PING_TIMEOUT_S", 20.0, validate=_POSITIVE),
         raw_ping_interval_s=env.float("RAW_PING_INTERVAL_S", 50.0, validate=_POSITIVE),
+        revocation_check_s=env.float("REVOCATION_CHECK_S", 10.0, validate=_POSITIVE),
         story_lifetime_hours=env.int("STORY_LIFETIME_HOURS", 24, validate=_POSITIVE),
         limits=_limits(env),
     )

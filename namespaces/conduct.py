@@ -25,6 +25,11 @@ class Conduct:
         """
         self._throttle.check(self._messages_per_s, 1.0)
 
+    @property
+    def strikes(self) -> int:
+        """How many bad messages are not forgiven yet."""
+        return self._strikes
+
     def good(self) -> None:
         """Forgive one strike for a message that was in order."""
         self._strikes = max(0, self._strikes - 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import socketio
@@ -84,7 +85,7 @@ class Door(socketio.AsyncNamespace):  # type: ignore[misc]
         if identity.expires_at is not None:
             loop = asyncio.get_running_loop()
             delay_s = identity.expires_at - time.time()
-            guest.expiry = loop.call_later(delay_s, self._expire, sid)
+            guest.expiry = loop.call_later(delay_s, self._put_out, sid)
         for room in self._commands.rooms_of(identity):
             connection.enter(room)
 
@@ -93,7 +94,15 @@ class Door(socketio.AsyncNamespace):  # type: ignore[misc]
         if guest is not None and guest.expiry is not None:
             guest.expiry.cancel()
 
-    def _expire(self, sid: str) -> None:
+    def turn_out(self, accounts: AbstractSet[str], sessions: AbstractSet[str]) -> None:
+        """End the connections of disabled `accounts` and of ended `sessions`, both by id."""
+        for sid, guest in self._guests.items():
+            identity = guest.caller.identity
+            if identity.account_id in accounts or identity.session_id in sessions:
+                self._put_out(sid)
+
+    def _put_out(self, sid: str) -> None:
+        """Disconnect a client as soon as it has the answer that is under way."""
         self.server.start_background_task(self.disconnect, sid)
 
     async def _command(self, sid: str, name: str, payload: list[Any]) -> Answer | None:
@@ -111,5 +120,5 @@ class Door(socketio.AsyncNamespace):  # type: ignore[misc]
         if "error" not in answer:
             guest.conduct.good()
         elif guest.conduct.strike():
-            await self.disconnect(sid)
+            self._put_out(sid)
         return answer

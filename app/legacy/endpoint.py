@@ -1,13 +1,16 @@
 """A raw-WebSocket endpoint: who gets in, who is connected, and how connections end."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 
 from aiohttp import web
 from websockets.frames import CloseCode
 
 from app.legacy.dialect import Dialect
-from app.legacy.peer import RawPeer
+from app.legacy.peer import UNAUTHORIZED, RawPeer
 from app.origins import Origins
 from app.realtime.deadlines import Deadlines
 from app.realtime.rooms import RoomManager
@@ -24,6 +27,14 @@ logger = logging.getLogger(__name__)
 
 REPLACED = 4009
 """`READING.md`: a newer connection of the same user took this one's place."""
+
+DISABLED = 4003
+"""`conversation-chat.md`: the account is disabled."""
+
+GOING_AWAY_REASON = "server going away"
+
+FAREWELL_S = 1.0
+"""How long peers may take to answer the close frame of a stopping server."""
 
 RoomsOf = Callable[[Identity], Iterable[str]]
 
@@ -50,6 +61,8 @@ class RawEndpoint:
         self._limits = limits
         self._connects = RateLimit(limits.connects_per_minute, 60.0)
         self._peers: dict[str, RawPeer] = {}
+        self._closing = False
+        self._empty = asyncio.Event()
 
     def __len__(self) -> int:
         """Give the number of connections."""
@@ -74,6 +87,9 @@ class RawEndpoint:
 
     def arrived(self, peer: RawPeer) -> None:
         """Put a peer into its rooms, in the place of the user's former connection."""
+        if self._closing:
+            peer.close(CloseCode.GOING_AWAY, GOING_AWAY_REASON)
+            return
         account_id = peer.identity.account_id
         former = self._peers.get(account_id)
         if former is not None:
@@ -90,8 +106,26 @@ class RawEndpoint:
         if self._peers.get(account_id) is peer:
             del self._peers[account_id]
             logger.info("Client disconnected: UserID=%s, Total=%d", account_id, len(self))
+        if self._closing and not self._peers:
+            self._empty.set()
 
-    def close_all(self) -> None:
-        """Tell every peer that the server is going away."""
+    def turn_out(self, accounts: AbstractSet[str], sessions: AbstractSet[str]) -> None:
+        """End the connections of disabled `accounts` and of ended `sessions`, both by id."""
         for peer in list(self._peers.values()):
-            peer.close(CloseCode.GOING_AWAY, "server going away")
+            if peer.identity.account_id in accounts:
+                peer.close(DISABLED, "account disabled")
+            elif peer.identity.session_id in sessions:
+                peer.close(UNAUTHORIZED, "session ended")
+
+    async def close_all(self) -> None:
+        """Tell every peer that the server is going away, and let it answer.
+
+        A socket closed before that would be reset, and the peer might never read the close frame.
+        """
+        self._closing = True
+        if not self._peers:
+            return
+        for peer in list(self._peers.values()):
+            peer.close(CloseCode.GOING_AWAY, GOING_AWAY_REASON)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), FAREWELL_S)

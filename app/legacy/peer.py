@@ -14,8 +14,8 @@ from models.errors import TooManyRequests, Unreadable
 from models.identity import Identity
 from namespaces.conduct import Conduct
 
-TOKEN_EXPIRED = 4001
-"""`READING.md`: the token's time is over on a live connection. Clients do not come back."""
+UNAUTHORIZED = 4001
+"""`READING.md`: the token ended on a live connection. Clients do not come back by themselves."""
 
 
 class Host(Protocol):
@@ -112,7 +112,10 @@ class RawPeer:
         self._inbox.put(parsed)
 
     async def _handle(self, message: dict[str, Any]) -> None:
+        strikes = self._conduct.strikes
         await self.dialect.receive(self, message)
+        if self._conduct.strikes == strikes:
+            self._conduct.good()
 
     def _throttle(self, pause: bool) -> None:
         if self._socket is not None:
@@ -142,7 +145,7 @@ class RawPeer:
             return
         expires_at = self.identity.expires_at
         if expires_at is not None and expires_at <= time.time():
-            self.close(TOKEN_EXPIRED, "token expired")
+            self.close(UNAUTHORIZED, "token expired")
         elif self._awaiting_pong:
             self._socket.abort()
         else:

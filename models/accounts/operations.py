@@ -1,11 +1,11 @@
 """Accounts: sign up, log in, find, provision, disable.
 
 `accounts`: `_id` (decimal counter as text), `number`, `email`, `name`, `phone`, `firebase_uid`,
-`public_id`, `password_hash`, `disabled`, `created_at`. `counters`: `_id`, `value`.
+`public_id`, `password_hash`, `disabled`, `disabled_at`, `created_at`. `counters`: `_id`, `value`.
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
@@ -46,6 +46,7 @@ class Accounts:
     async def prepare(self) -> None:
         """Make the indexes, and delete sessions that have ended."""
         await self._accounts.create_index([("number", 1)])
+        await self._accounts.create_index([("disabled_at", 1)])
         await self.sessions.prepare()
         await self.sessions.forget_expired()
 
@@ -154,7 +155,7 @@ class Accounts:
         Raises:
             NotFound: code `account_not_found`.
         """
-        return await self._set(account_id, {"disabled": False})
+        return await self._set(account_id, {"disabled": False, "disabled_at": None})
 
     async def disable(self, account_id: str) -> Account:
         """Refuse the account at every door and end its sessions.
@@ -162,9 +163,15 @@ class Accounts:
         Raises:
             NotFound: code `account_not_found`.
         """
-        account = await self._set(account_id, {"disabled": True})
+        values = {"disabled": True, "disabled_at": self._clock()}
+        account = await self._set(account_id, values)
         await self.sessions.revoke_all(account_id)
         return account
+
+    async def disabled_since(self, moment: datetime) -> set[str]:
+        """Give the ids of accounts that were disabled after `moment` and still are."""
+        found = self._accounts.find({"disabled_at": {"$gt": moment}})
+        return {account["_id"] async for account in found}
 
     async def find_or_create_by_email(self, email: str) -> Account:
         """Give the account with this e-mail; on first sight create one without a password.
@@ -287,6 +294,7 @@ class Accounts:
             "public_id": public_id or account_id,
             "password_hash": password_hash,
             "disabled": False,
+            "disabled_at": None,
             "created_at": self._clock(),
         }
         claimed: list[str] = []

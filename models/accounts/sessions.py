@@ -8,7 +8,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from models.database import Database, Document
 from models.errors import Unauthorized
@@ -39,6 +39,7 @@ class Sessions:
         """Make the indexes."""
         await self._sessions.create_index([("account_id", 1)])
         await self._sessions.create_index([("expires_at", 1)])
+        await self._sessions.create_index([("revoked_at", 1)])
         await self._tokens.create_index([("expires_at", 1)])
 
     async def open(self, account_id: str) -> Session:
@@ -109,6 +110,11 @@ class Sessions:
         await self._sessions.update_many(
             {"account_id": account_id, "revoked_at": None}, {"$set": {"revoked_at": self._clock()}}
         )
+
+    async def revoked_since(self, moment: datetime) -> set[str]:
+        """Give the ids of sessions that were ended after `moment`."""
+        found = self._sessions.find({"revoked_at": {"$gt": moment}})
+        return {session["_id"] async for session in found}
 
     async def forget_expired(self) -> int:
         """Delete what can never be used again; give the number of sessions deleted."""
