@@ -8,13 +8,17 @@ import sys
 from app.operators import Command, add_parsers
 from app.serving import serve
 from app.settings import Settings, SettingsError
+from models.errors import DomainError
 
 
 async def _serve(settings: Settings, _: argparse.Namespace) -> int:
     try:
         await serve(settings)
     except OSError as error:
-        sys.stderr.write(f"The server cannot listen: {error.strerror or error}\n")
+        sys.stderr.write(f"The server cannot start: {error}\n")
+        return 1
+    except DomainError as error:
+        sys.stderr.write(f"The server cannot start: {error.message}\n")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Commands for operators: `users add|disable|enable|list` and `token`.
+"""Commands for operators: `users add|disable|enable|list`, `token` and `demo`.
 
 They open the database that the server uses and may run beside it.
 """
@@ -13,12 +13,16 @@ from typing import Any, TextIO
 
 from marshmallow import ValidationError
 
+from app.demo import load_demo
 from app.identity.own_jwt import OwnTokens
+from app.realtime.publisher import RoomPublisher
+from app.realtime.rooms import RoomManager
 from app.settings import Settings
-from app.store import open_store
+from app.store import Store, open_store
 from models.accounts import Account, Accounts, Passwords, SignUp
 from models.accounts.schema import PASSWORD_MIN
 from models.errors import DomainError, Forbidden, Invalid, NotFound
+from models.stories.operations import Stories
 from models.times import to_text
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
@@ -28,7 +32,7 @@ _ACCOUNT_HELP = "e-mail address or id of the account"
 
 
 def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `users` and `token`; each parsed command leaves its `Command` in `args.run`."""
+    """Add `users`, `token` and `demo`; each parsed command leaves its `Command` in `args.run`."""
     users = subparsers.add_parser(
         "users",
         help="add, disable, enable or list accounts",
@@ -87,6 +91,15 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
     token.add_argument("account", metavar="EMAIL", help=_ACCOUNT_HELP)
     token.set_defaults(run=_reported(print_token))
 
+    demo = subparsers.add_parser(
+        "demo",
+        help="load example accounts and stories",
+        description="Load example accounts, the documents' test@example.com / password123 among "
+        "them, with stories, views and reactions. Loading them again adds what is missing. Not in "
+        "production: everybody knows the passwords.",
+    )
+    demo.set_defaults(run=_reported(load_examples))
+
 
 async def add_user(settings: Settings, args: argparse.Namespace) -> None:
     """Create an account with a password from the terminal or from standard input."""
@@ -135,17 +148,37 @@ async def print_token(settings: Settings, args: argparse.Namespace) -> None:
     _say(tokens.issue(account))
 
 
+async def load_examples(settings: Settings, _: argparse.Namespace) -> None:
+    """Load the examples and say what is there."""
+    if not settings.development:
+        raise Forbidden("The examples have well-known passwords, so production does not load them.")
+    async with _opened(settings) as (store, accounts):
+        # Rooms of this short-lived process, in which nobody is.
+        publisher = RoomPublisher(RoomManager())
+        lifetime = timedelta(hours=settings.story_lifetime_hours)
+        stories = Stories(store.database, publisher, lifetime=lifetime)
+        await stories.prepare()
+        for line in await load_demo(accounts, stories):
+            _say(line)
+
+
 @asynccontextmanager
-async def _accounts(settings: Settings) -> AsyncIterator[Accounts]:
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Store, Accounts]]:
     store = await open_store(settings)
     passwords = Passwords()
     try:
         accounts = Accounts(store.database, passwords)
         await accounts.prepare()
-        yield accounts
+        yield store, accounts
     finally:
         passwords.close()
         await store.close()
+
+
+@asynccontextmanager
+async def _accounts(settings: Settings) -> AsyncIterator[Accounts]:
+    async with _opened(settings) as (_, accounts):
+        yield accounts
 
 
 async def _named(accounts: Accounts, text: str) -> Account:
