@@ -8,6 +8,12 @@ from aiohttp.typedefs import Handler
 
 logger = logging.getLogger(__name__)
 
+
+def printable(path: str) -> str:
+    """Spell what is not printable ASCII: no path can forge a line or command a terminal."""
+    return path.encode("unicode_escape").decode("ascii")
+
+
 POLLING_PATH = "/socket.io/"
 
 
@@ -17,8 +23,7 @@ async def log_requests(request: web.Request, handler: Handler) -> web.StreamResp
     began = time.perf_counter()
     response = await handler(request)
     elapsed_ms = (time.perf_counter() - began) * 1000
-    # A path may hold control characters once decoded; the raw one cannot forge a line.
-    path = request.rel_url.raw_path
+    path = printable(request.rel_url.raw_path)
     # Long polls are many and say nothing.
     level = logging.DEBUG if path == POLLING_PATH else logging.INFO
     logger.log(level, "%s %s %d %.1f ms", request.method, path, response.status, elapsed_ms)

@@ -31,7 +31,7 @@ class Origins:
             return True
         if not self._development:
             return False
-        return origin == "null" or urlsplit(origin).hostname in _LOOPBACK
+        return origin == "null" or _host(origin) in _LOOPBACK
 
     @web.middleware
     async def answer_preflights(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -54,3 +54,11 @@ class Origins:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Retry-After"
             response.headers[hdrs.VARY] = "Origin"
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).hostname
+    except ValueError:
+        # A header may hold anything; half an IPv6 address is no reason for a 500.
+        return None

@@ -13,9 +13,9 @@ def forwarded(trusted: int) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        addresses = request.headers.get("X-Forwarded-For", "").split(",")
-        remote = addresses[-trusted].strip() if trusted and len(addresses) >= trusted else ""
-        scheme = request.headers.get("X-Forwarded-Proto", "").split(",")[-1].strip()
+        addresses = _listed(request, "X-Forwarded-For")
+        remote = addresses[-trusted] if trusted and len(addresses) >= trusted else ""
+        scheme = _listed(request, "X-Forwarded-Proto")[-1]
         if not remote or not trusted:
             return await handler(request)
         if scheme not in ("http", "https"):
@@ -23,3 +23,9 @@ def forwarded(trusted: int) -> Middleware:
         return await handler(request.clone(remote=remote, scheme=scheme))
 
     return middleware
+
+
+def _listed(request: web.Request, name: str) -> list[str]:
+    """Give a list header's values; several lines of it are one list (RFC 9110, 5.3)."""
+    lines = ",".join(request.headers.getall(name, [""]))
+    return [value.strip() for value in lines.split(",")]

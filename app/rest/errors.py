@@ -7,6 +7,7 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from app.access_log import printable
 from models import errors
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         code = CODES.get(status, status.name.lower())
         return problem(status, code, error.reason, headers=kept)
     except Exception:
-        logger.exception("unexpected error in %s %s", request.method, request.path)
+        path = printable(request.rel_url.raw_path)
+        logger.exception("unexpected error in %s %s", request.method, path)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         return problem(status, "internal", "Something went wrong here; it has been logged.")
