@@ -73,7 +73,7 @@ class Upgrade(web.StreamResponse):
             self._websocket.connection_lost(None)
             return None
         transport, tail = _let_go(request)
-        transport.write(
+        self._websocket.begin_with(
             b"HTTP/1.1 101 Switching Protocols\r\n"
             b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + self._accept.encode() + b"\r\n\r\n"

@@ -6,13 +6,14 @@ assembles messages, bounds what waits to be sent, and writes finished frames str
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import Protocol, cast
 
 from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol as FrameParser
 from websockets.protocol import Side, State
 
+from app.realtime import outbox
 from app.realtime.frames import PING_FRAME, binary_frame, text_frame
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,19 @@ class Listener(Protocol):
 class WebSocket(asyncio.Protocol):
     """A connection that speaks RFC 6455 without extensions."""
 
-    __slots__ = ("_close_timer", "_kind", "_parser", "_parts", "_transport", "_unsent", "listener")
+    __slots__ = (
+        "_blocked",
+        "_close_timer",
+        "_fd",
+        "_kind",
+        "_outbox",
+        "_parser",
+        "_parts",
+        "_pending",
+        "_transport",
+        "_unsent",
+        "listener",
+    )
 
     def __init__(self, listener: Listener, *, message_bytes: int, unsent_bytes: int) -> None:
         """Limits are in bytes: of one incoming message, and of what waits for a slow peer."""
@@ -51,20 +64,58 @@ class WebSocket(asyncio.Protocol):
         self._parts: list[bytes] | None = None
         self._kind = Opcode.TEXT
         self._close_timer: asyncio.TimerHandle | None = None
+        self._outbox = outbox.current()
+        self._pending: list[bytes] = []
+        self._blocked = False
+        self._fd: int | None = None
 
     @property
     def open(self) -> bool:
         """Whether messages can still be sent."""
         return self._transport is not None and self._parser.state is State.OPEN
 
+    def begin_with(self, handshake: bytes) -> None:
+        """Put the answer to the opening handshake before all frames."""
+        self._put(handshake)
+
     def write(self, frame: bytes) -> None:
-        """Send a finished frame; a peer that has too much unread is closed with 1013."""
-        transport = self._transport
-        if transport is None or self._parser.state is not State.OPEN:
+        """Send a finished frame with the others of this turn; never waits.
+
+        A peer that has too much unread is closed with 1013.
+        """
+        if self._parser.state is State.OPEN:
+            self._put(frame)
+
+    def _put(self, data: bytes) -> None:
+        if not self._pending:
+            self._outbox.add(self)
+        self._pending.append(data)
+
+    def send_pending(self) -> None:
+        """Write what was gathered (called by the outbox at the end of the turn)."""
+        transport, pending = self._transport, self._pending
+        if transport is None or not pending:
             return
-        transport.write(frame)
-        if transport.get_write_buffer_size() > self._unsent:
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        pending.clear()
+        if not self._blocked and self._fd is not None:
+            try:
+                data = data[outbox.write_now(self._fd, data) :]
+            except OSError:
+                transport.abort()
+                return
+            if not data:
+                return
+        transport.write(data)
+        if self._blocked and transport.get_write_buffer_size() > self._unsent:
+            self._too_slow(transport)
+
+    def _too_slow(self, transport: asyncio.Transport) -> None:
+        if self._parser.state is State.OPEN:
             self.close(CloseCode.TRY_AGAIN_LATER, "too slow")
+        elif transport.get_write_buffer_size() > 2 * self._unsent:
+            # A flood of pings by a peer that reads no pongs must not fill memory.
+            transport.abort()
 
     def send(self, message: str | bytes) -> None:
         """Send one text or binary message."""
@@ -103,9 +154,20 @@ class WebSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over `transport` (asyncio)."""
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
+        # uvloop's transports are not asyncio's by class, only by their methods.
+        self._transport = stream = cast(asyncio.Transport, transport)
+        # Any unsent byte counts as blocked: then what follows must queue behind it.
+        stream.set_write_buffer_limits(high=0)
+        self._fd = outbox.descriptor(stream)
         self.listener.opened(self)
+
+    def pause_writing(self) -> None:
+        """Note that the transport holds unsent bytes (asyncio)."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """Note that everything was taken by the kernel (asyncio)."""
+        self._blocked = False
 
     def data_received(self, data: bytes) -> None:
         """Parse what came (asyncio)."""
@@ -163,19 +225,15 @@ class WebSocket(asyncio.Protocol):
             self.listener.received(text)
 
     def _flush(self) -> None:
-        """Write what the parser wants said; its empty chunk means that all is said."""
-        transport = self._transport
+        """Send what the parser wants said; its empty chunk means that all is said."""
         for chunk in self._parser.data_to_send():
-            if transport is None:
-                return
             if chunk:
-                transport.write(chunk)
-                # A flood of pings by a peer that reads no pongs must not fill memory.
-                if transport.get_write_buffer_size() > 2 * self._unsent:
-                    transport.abort()
-            else:
-                transport.close()
+                self._put(chunk)
+            elif self._transport is not None:
+                self.send_pending()
+                self._transport.close()
         if self._parser.close_expected():
+            self.send_pending()
             self._cut_later()
 
     def _cut_later(self) -> None:

@@ -1,0 +1,63 @@
+"""How the driver commands a server: one line of text in, one line of JSON out, on a port of its own.
+
+`emit N` tells an event to the whole room N times within one turn of the loop, `one` tells it to
+the user `0` only, `stats` gives the process's own accounting:
+`{"user_s", "system_s", "rss_kb", "connections"}`. The Node peers do the same.
+"""
+
+import asyncio
+import gc
+import json
+import resource
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+EVENT_BYTES = 150
+"""Of the whole message on the wire, without the frame's header."""
+
+_PAGE_KB = resource.getpagesize() // 1024
+
+
+def news(prefix_bytes: int) -> dict[str, object]:
+    """Make an event's data that carries the time and fills the message up to `EVENT_BYTES`."""
+    data = {"t": f"{time.monotonic():.6f}", "pad": ""}
+    data["pad"] = "x" * (EVENT_BYTES - prefix_bytes - len(json.dumps(data, separators=(",", ":"))))
+    return dict(data)
+
+
+def stats(connections: int) -> dict[str, float]:
+    """Give what this process has used so far."""
+    gc.collect()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return {
+        "user_s": usage.ru_utime,
+        "system_s": usage.ru_stime,
+        "rss_kb": resident_pages * _PAGE_KB,
+        "connections": connections,
+    }
+
+
+async def listen(
+    port: int,
+    emit: Callable[[int], Awaitable[None]],
+    emit_one: Callable[[], Awaitable[None]],
+    count: Callable[[], int],
+) -> None:
+    """Take commands until the process is ended."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := (await reader.readline()).split():
+            answer: dict[str, float] = {}
+            if line[0] == b"emit":
+                await emit(int(line[1]))
+            elif line[0] == b"one":
+                await emit_one()
+            else:
+                answer = stats(count())
+            writer.write(json.dumps(answer).encode() + b"\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    await server.serve_forever()

@@ -1,0 +1,33 @@
+// Node's Socket.IO server: the same namespace, rooms and token check.
+import { createServer } from "node:http";
+import jwt from "jsonwebtoken";
+import { Server } from "socket.io";
+import { listen, news } from "./control.mjs";
+
+const [port, controlPort, secret] = process.argv.slice(2);
+const http = createServer();
+const io = new Server(http);
+const bench = io.of("/bench");
+bench.use((socket, next) => {
+  try {
+    socket.data.id = jwt.verify(socket.handshake.auth.token, secret, { algorithms: ["HS256"] }).sub;
+    next();
+  } catch (error) {
+    next(error);
+  }
+});
+bench.on("connection", (socket) => {
+  socket.join(["room", `user:${socket.data.id}`]);
+});
+http.listen({ port: Number(port), host: "127.0.0.1", backlog: 4096 });
+
+const prefix = '42/bench,["news",]'.length;
+listen(Number(controlPort), {
+  emit(times) {
+    for (let i = 0; i < times; i += 1) bench.to("room").emit("news", news(prefix));
+  },
+  emitOne() {
+    bench.to("user:0").emit("news", news(prefix));
+  },
+  count: () => bench.sockets.size,
+});

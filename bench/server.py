@@ -1,0 +1,129 @@
+"""A server under measurement: started as a process of its own, commanded over its control port."""
+
+import asyncio
+import json
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import jwt
+
+from models.times import now
+
+PEERS = Path(__file__).parent / "peers"
+SECRET = secrets.token_hex(32)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A server that can be measured."""
+
+    name: str
+    command: tuple[str, ...]
+    socketio: bool
+
+
+def _python(module: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"bench.peers.{module}")
+
+
+def _node(script: str) -> tuple[str, ...]:
+    return ("node", "--expose-gc", str(PEERS / script))
+
+
+OURS = Kind("ours", _python("ours"), socketio=True)
+OURS_RAW = Kind("ours, raw", _python("ours"), socketio=False)
+STOCK = Kind("stock", _python("stock"), socketio=True)
+NODE = Kind("node socket.io", _node("socketio.mjs"), socketio=True)
+NODE_WS = Kind("node ws", _node("ws.mjs"), socketio=False)
+
+
+def node_is_there() -> bool:
+    """Whether the Node peers can be run."""
+    return shutil.which("node") is not None and (PEERS / "node_modules").is_dir()
+
+
+def tokens(count: int) -> list[str]:
+    """Make a token for each of the users 0, 1, 2 …"""
+    claims = {"iat": now(), "exp": now() + timedelta(days=1)}
+    return [jwt.encode({"sub": str(i), **claims}, SECRET, "HS256") for i in range(count)]
+
+
+@dataclass(frozen=True)
+class Stats:
+    """A process's own accounting."""
+
+    user_s: float
+    system_s: float
+    rss_kb: float
+    connections: int
+
+    @property
+    def cpu_s(self) -> float:
+        """User and system time."""
+        return self.user_s + self.system_s
+
+
+class Server:
+    """A running server."""
+
+    def __init__(
+        self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.port = port
+        self._reader = reader
+        self._writer = writer
+
+    async def emit(self, times: int = 1) -> None:
+        """Tell the room `times` events in one turn of the server's loop."""
+        await self._command(f"emit {times}")
+
+    async def emit_one(self) -> None:
+        """Tell one event to user 0."""
+        await self._command("one")
+
+    async def stats(self) -> Stats:
+        """Ask for the accounting."""
+        return Stats(**json.loads(await self._command("stats")))
+
+    async def _command(self, line: str) -> bytes:
+        self._writer.write(line.encode() + b"\n")
+        return await self._reader.readline()
+
+
+@asynccontextmanager
+async def running(kind: Kind) -> AsyncIterator[Server]:
+    """Start a server of this kind, and end it."""
+    port, control_port = _free_port(), _free_port()
+    process = await asyncio.create_subprocess_exec(
+        *kind.command, str(port), str(control_port), SECRET
+    )
+    try:
+        reader, writer = await _connect(control_port)
+        yield Server(port, reader, writer)
+        writer.close()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    for _ in range(200):
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.05)
+    raise TimeoutError("the server does not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
