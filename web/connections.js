@@ -51,7 +51,7 @@ export class Connections extends EventTarget {
   }
 
   close(id) {
-    if (this.active(id)) this.#connections.get(id).close();
+    if (this.state(id) !== "closed") this.#connections.get(id).close();
   }
 
   send(id, frame) {

@@ -153,6 +153,8 @@ export class Feed {
       const isPrivate = visibility.value === "PRIVATE";
       const ids = isPrivate ? audience.value.split(/[\s,;]+/).filter(Boolean) : [];
       const draft = { text: text.value, visibility: visibility.value, audience_user_ids: ids };
+      // What was typed while the story is on its way would be lost when the form is cleared.
+      text.readOnly = true;
       try {
         const story = await busy(form.querySelector("[type=submit]"), () => stories.create(draft));
         this.#add(story, { newest: true });
@@ -160,6 +162,8 @@ export class Feed {
         showAudience();
       } catch (error) {
         showError(form, error, "story-error");
+      } finally {
+        text.readOnly = false;
       }
     });
   }
