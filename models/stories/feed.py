@@ -13,8 +13,9 @@ from models.pages import Position, newest_first
 from models.stories.records import EVERYONE
 
 _WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (1, 6, 36, 216))
-"""How far back to look, one after the other, before looking at all the rest. Each reads at most six
-times what the page needs, whether 5,000 stories came in a day or in twenty minutes."""
+"""How far back to look, one after the other, before looking at all the rest. A page of 20 takes the
+embedded store about 30 ms whether 5,000 stories came in a day or in twenty minutes; a reader who
+may see next to none of them waits for all to be decoded, about 400 ms."""
 
 
 async def newest_readable(
