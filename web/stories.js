@@ -37,7 +37,9 @@ export class Feed {
       this.#take(page);
       for (const [name, data] of meanwhile) this.hear(name, data);
     } catch (error) {
-      if (this.#meanwhile === meanwhile) this.#fail(error);
+      if (this.#meanwhile !== meanwhile) return;
+      this.#meanwhile = null;
+      this.#fail(error);
     }
   }
 

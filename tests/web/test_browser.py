@@ -283,6 +283,20 @@ def test_refusal_is_shown_with_its_reason(server: Server, author: Person) -> Non
         assert author.door_state(door).startswith("refused: Refused · account_disabled: ")
 
 
+def test_missing_client_leaves_the_rest_working(author: Person) -> None:
+    """Without socket.io-client its door says why it cannot open; everything else goes on."""
+    author.driver.execute_cdp_cmd("Network.enable", {})
+    block = "Network.setBlockedURLs"
+    author.driver.execute_cdp_cmd(block, {"urls": ["*/socket.io.min.js"]})
+    try:
+        author.driver.refresh()
+        author.until(lambda: author.door_state("ws") == "connected: Connected")
+    finally:
+        author.driver.execute_cdp_cmd(block, {"urls": []})
+    assert author.door_state("stories") == "refused: Refused · socket.io-client did not load"
+    author.publish("Posted over REST")
+
+
 def test_wrong_password_is_told(author: Person, people: list[Person]) -> None:
     """A failed sign-in shows the server's words and keeps what was typed."""
     other = people[1]
