@@ -18,6 +18,8 @@ from models.database import Database
 from tests.recorder import RECORDER
 from tests.stories_world import HandClock
 
+pytest_plugins = ("tests.live",)
+
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -37,6 +39,22 @@ def server_uri() -> str | None:
     if not uri:
         return None
     return urlunsplit(urlsplit(uri)._replace(path="/"))
+
+
+@pytest.fixture(scope="session")
+def ferretdb() -> bool:
+    """Whether the server of `MONGODB_URI` is FerretDB."""
+    uri = server_uri()
+    if uri is None:
+        return False
+    with MongoClient(uri) as client:
+        return "ferretdbVersion" in client.admin.command("buildInfo")
+
+
+@pytest.fixture(autouse=True)
+def _atomic(request: pytest.FixtureRequest, ferretdb: bool) -> None:
+    if ferretdb and request.node.get_closest_marker("atomic"):
+        pytest.skip("FerretDB 1 does not change one document atomically")
 
 
 @pytest.fixture

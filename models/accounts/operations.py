@@ -1,28 +1,19 @@
-"""Accounts: sign up, log in, find, provision, disable.
+"""Accounts: sign up, log in, find, provision, disable."""
 
-`accounts`: `_id` (decimal counter as text), `number`, `email`, `name`, `phone`, `firebase_uid`,
-`public_id`, `password_hash`, `disabled`, `disabled_at`, `created_at`. `counters`: `_id`, `value`.
-"""
-
-import asyncio
 from datetime import datetime, timedelta
 
-from pymongo.errors import DuplicateKeyError
-
 from models.accounts import keys
+from models.accounts.creation import Creation, taken
 from models.accounts.keys import AccountKeys
+from models.accounts.linking import Linking, looks_like_account_id
 from models.accounts.passwords import Passwords
 from models.accounts.schema import Account
 from models.accounts.sessions import Session, Sessions
 from models.database import Database, Document
-from models.errors import Conflict, Forbidden, NotFound, Unauthorized, Unavailable
+from models.errors import Forbidden, NotFound, Unauthorized
 from models.times import Clock, now
 
 PAGE_MAX = 100
-
-_PROVISION_TRIES = 40
-_PROVISION_WAIT_S = 0.05
-"""Two seconds in all for another request that is writing the same account."""
 
 
 class Accounts:
@@ -38,8 +29,9 @@ class Accounts:
     ) -> None:
         self.sessions = Sessions(database, refresh_lifetime, clock)
         self._accounts = database["accounts"]
-        self._counters = database["counters"]
         self._keys = AccountKeys(database, clock)
+        self._creation = Creation(database, self._keys, clock)
+        self._linking = Linking(database, self._keys, self._creation, self.sessions)
         self._passwords = passwords
         self._clock = clock
 
@@ -60,8 +52,8 @@ class Accounts:
         """
         # Asked before the hash is made: a taken e-mail should not cost one.
         if await self._keys.find(keys.for_email(email)):
-            raise _taken("email")
-        return await self._create(
+            raise taken("email")
+        return await self._creation.create(
             email=email,
             name=name,
             phone=phone,
@@ -128,7 +120,7 @@ class Accounts:
 
     async def find_by_public_id(self, public_id: str) -> Account | None:
         """Give the account that other chat users know by this id."""
-        if _looks_like_account_id(public_id):
+        if looks_like_account_id(public_id):
             found = await self.find(public_id)
         elif public_id.startswith("+"):
             found = await self.find_by_phone(public_id)
@@ -178,14 +170,14 @@ class Accounts:
 
         For doors that take an e-mail as proof, which only development mode does.
         """
-        return await self._provide(keys.for_email(email), email=email)
+        return await self._creation.provide(keys.for_email(email), email=email)
 
     async def find_or_create_by_phone(self, phone: str) -> Account:
         """Give the account with this phone number; on first sight create one known by it.
 
         For doors that take a phone number as proof, which only development mode does.
         """
-        return await self._provide(keys.for_phone(phone), phone=phone, public_id=phone)
+        return await self._creation.provide(keys.for_phone(phone), phone=phone, public_id=phone)
 
     async def find_or_create_by_firebase(
         self,
@@ -201,27 +193,7 @@ class Accounts:
         sessions: nobody proved before that the e-mail was theirs. E-mails and phone numbers that
         Firebase did not verify must not be passed.
         """
-        key = keys.for_firebase(uid)
-        linked = await self._find_by(key)
-        if linked:
-            return linked
-        if verified_email:
-            holder = await self._keys.find(keys.for_email(verified_email))
-            if holder and holder["firebase_uid"] is None:
-                return await self._link(holder["_id"], uid)
-            if holder:
-                verified_email = None
-        if verified_phone and await self._keys.find(keys.for_phone(verified_phone)):
-            verified_phone = None
-        return await self._provide(
-            key,
-            firebase_uid=uid,
-            email=verified_email,
-            phone=verified_phone,
-            name=name,
-            # One that could be read as an account id or a phone would let its owner pose as them.
-            public_id=None if _looks_like_account_id(uid) or uid.startswith("+") else uid,
-        )
+        return await self._linking.find_or_create(uid, verified_email, verified_phone, name)
 
     async def _find_by(self, key: str) -> Account | None:
         found = await self._keys.find(key)
@@ -232,109 +204,6 @@ class Accounts:
             {"_id": account_id}, {"$set": values}, return_document=True
         )
         return Account.of(_existing(found))
-
-    async def _provide(
-        self,
-        key: str,
-        *,
-        email: str | None = None,
-        name: str | None = None,
-        phone: str | None = None,
-        firebase_uid: str | None = None,
-        public_id: str | None = None,
-    ) -> Account:
-        for _ in range(_PROVISION_TRIES):
-            found = await self._find_by(key)
-            if found:
-                return found
-            try:
-                return await self._create(
-                    email=email,
-                    name=name,
-                    phone=phone,
-                    firebase_uid=firebase_uid,
-                    public_id=public_id,
-                )
-            except Conflict:
-                await asyncio.sleep(_PROVISION_WAIT_S)
-        raise Unavailable("The account is being made; try again.", code="busy", retry_after_s=1)
-
-    async def _link(self, account_id: str, uid: str) -> Account:
-        key = keys.for_firebase(uid)
-        if not await self._keys.claim(key, account_id):
-            raise Conflict("The Firebase user is being linked.", code="firebase_uid_taken")
-        found = await self._accounts.find_one_and_update(
-            {"_id": account_id, "firebase_uid": None},
-            {"$set": {"firebase_uid": uid, "password_hash": None}},
-            return_document=True,
-        )
-        await self._keys.confirm(key, account_id)
-        await self.sessions.revoke_all(account_id)
-        return Account.of(_existing(found))
-
-    async def _create(
-        self,
-        *,
-        email: str | None = None,
-        name: str | None = None,
-        phone: str | None = None,
-        firebase_uid: str | None = None,
-        public_id: str | None = None,
-        password_hash: str | None = None,
-    ) -> Account:
-        number = await self._next_number()
-        account_id = str(number)
-        document: Document = {
-            "_id": account_id,
-            "number": number,
-            "email": email,
-            "name": name,
-            "phone": phone,
-            "firebase_uid": firebase_uid,
-            "public_id": public_id or account_id,
-            "password_hash": password_hash,
-            "disabled": False,
-            "disabled_at": None,
-            "created_at": self._clock(),
-        }
-        claimed: list[str] = []
-        try:
-            for key in keys.keys_of(document):
-                if not await self._keys.claim(key, account_id):
-                    raise _taken(key.partition(":")[0])
-                claimed.append(key)
-        except Conflict:
-            await self._give_back(claimed, account_id)
-            raise
-        await self._accounts.insert_one(document)
-        for key in claimed:
-            if not await self._keys.confirm(key, account_id):
-                # This process slept for so long that another one took the key over.
-                await self._accounts.delete_one({"_id": account_id})
-                await self._give_back(claimed, account_id)
-                raise _taken(key.partition(":")[0])
-        return Account.of(document)
-
-    async def _give_back(self, claimed: list[str], account_id: str) -> None:
-        for key in claimed:
-            await self._keys.release(key, account_id)
-
-    async def _next_number(self) -> int:
-        while True:
-            try:
-                counter = await self._counters.find_one_and_update(
-                    {"_id": "accounts"}, {"$inc": {"value": 1}}, upsert=True, return_document=True
-                )
-            except DuplicateKeyError:
-                # Two first accounts at once: the other one made the counter.
-                continue
-            assert counter is not None
-            number: int = counter["value"]
-            return number
-
-
-def _looks_like_account_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
 
 
 def _enabled(account: Account) -> Account:
@@ -347,11 +216,3 @@ def _existing(found: Document | None) -> Document:
     if found is None:
         raise NotFound("There is no such account.", code="account_not_found")
     return found
-
-
-def _taken(what: str) -> Conflict:
-    return Conflict(f"This {_WORDS[what]} already has an account.", code=f"{_CODES[what]}_taken")
-
-
-_WORDS = {"email": "e-mail", "phone": "phone number", "firebase": "Firebase user"}
-_CODES = {"email": "email", "phone": "phone", "firebase": "firebase_uid"}
