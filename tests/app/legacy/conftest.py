@@ -1,0 +1,69 @@
+"""A raw endpoint by itself: no database, tokens that are what they say."""
+
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+
+from app.legacy.endpoint import RawEndpoint
+from app.legacy.notifications import NotificationsDialect
+from app.origins import Origins
+from app.realtime.publisher import RoomPublisher
+from app.realtime.rooms import RoomManager
+from app.rest.errors import problems
+from app.rest.requests import AUTHENTICATE
+from app.settings import Limits
+from models.errors import Unauthorized
+from models.identity import Identity
+from models.rooms import user_room
+
+
+async def token_says_who(token):
+    """Stand for the real check: `<account>`, `<account>/<session>` or `<account>@<expiry>`."""
+    if not token:
+        raise Unauthorized("A token is needed.", code="token_missing")
+    name, _, expires_at = token.partition("@")
+    account_id, _, session_id = name.partition("/")
+    return Identity(
+        account_id,
+        f"user{account_id}@example.com",
+        account_id,
+        session_id=session_id or None,
+        expires_at=float(expires_at) if expires_at else None,
+    )
+
+
+class Raw:
+    """A running `/ws` and what goes on behind it."""
+
+    def __init__(self, endpoint, manager, doors):
+        self.endpoint = endpoint
+        self.publisher = RoomPublisher(manager)
+        self.doors = doors
+        self.raw = doors.raw
+
+    async def tell(self, account_id, event):
+        await self.publisher.publish(event, user_room(account_id))
+
+
+@pytest.fixture
+def raw_endpoint(listening):
+    """Start an endpoint; keywords are those of `Limits`, or `ping_interval_s` and `origins`."""
+
+    async def start(*, ping_interval_s=50.0, origins=None, middlewares=(), **limits):
+        manager = RoomManager()
+        endpoint = RawEndpoint(
+            NotificationsDialect(),
+            manager,
+            lambda identity: [user_room(identity.account_id)],
+            origins or Origins((), development=True),
+            limits=replace(Limits(), **limits),
+            ping_interval_s=ping_interval_s,
+        )
+        app = web.Application(middlewares=[*middlewares, problems])
+        app[AUTHENTICATE] = token_says_who
+        app.router.add_get("/ws", endpoint.handle)
+        url = await listening.start(app)
+        return Raw(endpoint, manager, listening.doors(url))
+
+    return start

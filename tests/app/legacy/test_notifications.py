@@ -1,0 +1,114 @@
+"""The dialect of `/ws`, against the frames that its documents print."""
+
+import json
+
+import pytest
+
+from app.legacy.notifications import NotificationsDialect
+from models.identity import Identity
+from models.stories.events import StoryCreated, StoryDeleted, StoryReacted, StoryViewed
+from tests.frames import golden, spelled
+
+STORY_ID = "550e8400-e29b-41d4-a716-446655440000"
+AT = "2023-10-01T12:00:00.000Z"
+
+DOCUMENTED = [
+    StoryViewed(story_id=STORY_ID, viewer_id="user123", viewed_at=AT),
+    StoryReacted(story_id=STORY_ID, user_id="user123", emoji="❤️", reacted_at=AT),
+]
+UNSPOKEN = [
+    StoryCreated(
+        story_id=STORY_ID,
+        author_id="1",
+        text="Hello World",
+        visibility="PUBLIC",
+        created_at=AT,
+        expires_at=AT,
+    ),
+    StoryDeleted(story_id=STORY_ID, author_id="1"),
+]
+
+
+class Listener:
+    """A peer that keeps what it is told."""
+
+    def __init__(self):
+        self.identity = Identity("1", "user@example.com", "1")
+        self.sent = []
+        self.refused = []
+
+    def send(self, text):
+        self.sent.append(spelled(text))
+
+    def refuse(self, code, message):
+        self.refused.append((code, message))
+
+
+@pytest.fixture
+def dialect():
+    return NotificationsDialect()
+
+
+@pytest.mark.parametrize("event", DOCUMENTED, ids=lambda event: event.name)
+def test_an_event_has_the_documented_frame(dialect, event):
+    """An event with the document's values gives the document's frame, word for word."""
+    rendered = dialect.render(event.domain, event.name, event.data())
+    assert spelled(rendered) == golden("notifications", event.name)
+
+
+@pytest.mark.parametrize("event", UNSPOKEN, ids=lambda event: event.name)
+def test_an_event_without_a_documented_frame_is_not_told(dialect, event):
+    """Clients of this API know no frame for it, so they get none."""
+    assert dialect.render(event.domain, event.name, event.data()) is None
+
+
+def test_the_same_name_in_another_domain_is_another_event(dialect):
+    """Frames belong to an event of a domain, not to a name alone."""
+    assert dialect.render("stories", "story.viewed", DOCUMENTED[0].data()) is not None
+    assert dialect.render("chat", "story.viewed", DOCUMENTED[0].data()) is None
+
+
+@pytest.mark.parametrize("milliseconds", ["000", "001", "999"])
+def test_times_are_cut_to_whole_seconds(dialect, milliseconds):
+    """A frame's time is never later than the event's, however near the next second it was."""
+    event = StoryViewed(
+        story_id=STORY_ID, viewer_id="user123", viewed_at=f"2023-10-01T12:00:00.{milliseconds}Z"
+    )
+    rendered = dialect.render(event.domain, event.name, event.data())
+    assert spelled(rendered) == golden("notifications", "story.viewed")
+
+
+def test_the_greeting_is_the_documented_one(dialect):
+    """The account id is a number in this one frame."""
+    greeting = dialect.greeting(Identity("1", "user@example.com", "1"))
+    assert spelled(greeting) == golden("notifications", "connected")
+
+
+def test_an_account_without_email_is_greeted_with_null(dialect):
+    """An account that came through a phone number has none to name."""
+    greeting = json.loads(dialect.greeting(Identity("7", None, "+84912345678")))
+    assert greeting["data"]["email"] is None
+    assert greeting["data"]["user_id"] == 7
+
+
+async def test_a_ping_gets_the_documented_pong(dialect):
+    """The one message that clients of this API send is answered as printed."""
+    peer = Listener()
+    await dialect.receive(peer, json.loads(golden("notifications", "ping")))
+    assert peer.sent == [golden("notifications", "pong")]
+    assert peer.refused == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{}, {"type": "pong"}, {"type": "PING"}, {"type": ["ping"]}, {"type": None}, {"ping": 1}],
+    ids=str,
+)
+async def test_any_other_message_is_refused(dialect, message):
+    """What is not a ping gets the error frame of a type that is not known."""
+    peer = Listener()
+    await dialect.receive(peer, message)
+    assert peer.sent == []
+    (refusal,) = peer.refused
+    assert refusal[0] == "unknown_type"
+    assert spelled(dialect.error(*refusal)) == golden("notifications", "error")
