@@ -7,10 +7,13 @@ follows, goes through the transport, which waits for the socket to become writab
 """
 
 import asyncio
+import logging
 import os
 import sys
 from typing import Protocol
 from weakref import WeakKeyDictionary
+
+logger = logging.getLogger(__name__)
 
 
 class Sender(Protocol):
@@ -38,7 +41,11 @@ class Outbox:
     def _send(self) -> None:
         senders, self._senders = self._senders, []
         for sender in senders:
-            sender.send_pending()
+            try:
+                sender.send_pending()
+            except Exception:
+                # The others' frames must still go out.
+                logger.exception("a connection could not be written to")
 
 
 _outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()

@@ -53,36 +53,36 @@ def accept_key(request: web.BaseRequest) -> str:
 
 
 class Upgrade(web.StreamResponse):
-    """The 101 answer; returned from a handler, it gives the connection to its WebSocket."""
+    """The 101 answer, which a handler returns when it has given the connection away."""
 
     def __init__(self, request: web.BaseRequest) -> None:
         """Check the handshake of `request`; errors as in `accept_key`."""
         super().__init__(status=HTTPStatus.SWITCHING_PROTOCOLS)
         self._accept = accept_key(request)
-        self._websocket: WebSocket | None = None
+        self._request = request
 
     def to(self, socket: WebSocket) -> "Upgrade":
-        """Name the WebSocket that gets the connection."""
-        self._websocket = socket
-        return self
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Answer 101 and hand over; called by aiohttp when the handler has returned."""
-        assert self._websocket is not None
-        if request.transport is None:
-            self._websocket.connection_lost(None)
-            return None
-        transport, tail = _let_go(request)
-        self._websocket.begin_with(
+        """Answer 101 and give the connection to `socket`; one that is gone is lost at once."""
+        if self._request.transport is None:
+            socket.connection_lost(None)
+            return self
+        transport, tail = _let_go(self._request)
+        socket.begin_with(
             b"HTTP/1.1 101 Switching Protocols\r\n"
             b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + self._accept.encode() + b"\r\n\r\n"
         )
-        transport.set_protocol(self._websocket)
+        # uvloop does not change the way it reads while it does so.
+        transport.pause_reading()
+        transport.set_protocol(socket)
         transport.resume_reading()
-        self._websocket.connection_made(transport)
+        socket.connection_made(transport)
         if tail:
-            self._websocket.data_received(tail)
+            socket.take(tail)
+        return self
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Do nothing: all is said."""
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -94,6 +94,9 @@ def _let_go(request: web.BaseRequest) -> tuple[asyncio.Transport, bytes]:
 
     aiohttp has no public way to do this; `tests/app/realtime/test_upgrade.py` fails when a new
     version changes what is relied on here.
+
+    This must happen before the handler returns: aiohttp would read what came behind the request
+    as the next one.
 
     Returns:
         The transport, and the bytes that came behind the request's head.

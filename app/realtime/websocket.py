@@ -9,7 +9,7 @@ import logging
 from typing import Protocol, cast
 
 from websockets.exceptions import InvalidState
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CTRL_OPCODES, CloseCode, Frame, Opcode
 from websockets.protocol import Protocol as FrameParser
 from websockets.protocol import Side, State
 
@@ -20,6 +20,16 @@ logger = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 5.0
 """How long a peer may take to answer a close frame, or to read what it is still owed."""
+
+READ_BYTES = 16_384
+"""Read at once. In frames of a few bytes this is some ten milliseconds of work; then it is another
+connection's turn."""
+
+IDLE_FRAMES = 200
+"""Frames in one read that carry no data (pings, pongs, empty fragments): only a flood has more."""
+
+# Filled and emptied without a pause in between, so one is enough for all connections.
+_read_buffer = memoryview(bytearray(READ_BYTES))
 
 
 class Listener(Protocol):
@@ -38,12 +48,13 @@ class Listener(Protocol):
         """The connection is gone; `code` is 1006 when there was no close frame."""
 
 
-class WebSocket(asyncio.Protocol):
+class WebSocket(asyncio.BufferedProtocol):
     """A connection that speaks RFC 6455 without extensions."""
 
     __slots__ = (
         "_blocked",
         "_close_timer",
+        "_closed_here",
         "_fd",
         "_kind",
         "_outbox",
@@ -61,9 +72,10 @@ class WebSocket(asyncio.Protocol):
         self._parser = FrameParser(Side.SERVER, state=State.OPEN, max_size=message_bytes)
         self._unsent = unsent_bytes
         self._transport: asyncio.Transport | None = None
-        self._parts: list[bytes] | None = None
+        self._parts: bytearray | None = None
         self._kind = Opcode.TEXT
         self._close_timer: asyncio.TimerHandle | None = None
+        self._closed_here = False
         self._outbox = outbox.current()
         self._pending: list[bytes] = []
         self._blocked = False
@@ -132,6 +144,9 @@ class WebSocket(asyncio.Protocol):
         """Begin the closing handshake; the connection is cut if the peer does not answer."""
         if self._transport is None:
             return
+        self._closed_here = True
+        # A peer that was made to wait must be read again, for its answer.
+        self.pause_reading(False)
         try:
             self._parser.send_close(code, reason)
         except InvalidState:
@@ -158,6 +173,7 @@ class WebSocket(asyncio.Protocol):
         self._transport = stream = cast(asyncio.Transport, transport)
         # Any unsent byte counts as blocked: then what follows must queue behind it.
         stream.set_write_buffer_limits(high=0)
+        self._blocked = stream.get_write_buffer_size() > 0
         self._fd = outbox.descriptor(stream)
         self.listener.opened(self)
 
@@ -169,12 +185,24 @@ class WebSocket(asyncio.Protocol):
         """Note that everything was taken by the kernel (asyncio)."""
         self._blocked = False
 
-    def data_received(self, data: bytes) -> None:
-        """Parse what came (asyncio)."""
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Say where to read to (asyncio)."""
+        return _read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read (asyncio)."""
+        self.take(bytes(_read_buffer[:nbytes]))
+
+    def take(self, data: bytes) -> None:
+        """Act on bytes of the peer."""
         self._parser.receive_data(data)
+        idle = 0
         for event in self._parser.events_received():
             if isinstance(event, Frame):
-                self._take(event)
+                idle += event.opcode in CTRL_OPCODES or not event.data
+                self._act_on(event)
+        if idle > IDLE_FRAMES:
+            self.close(CloseCode.POLICY_VIOLATION, "too many frames without data")
         self._flush()
 
     def eof_received(self) -> bool:
@@ -188,11 +216,12 @@ class WebSocket(asyncio.Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
         self._transport = None
+        self._pending.clear()
         close = self._parser.close_rcvd or self._parser.close_sent
         code = close.code if close else CloseCode.ABNORMAL_CLOSURE
         self.listener.lost(int(code), close.reason if close else "")
 
-    def _take(self, frame: Frame) -> None:
+    def _act_on(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PONG:
             self.listener.pong()
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
@@ -204,15 +233,16 @@ class WebSocket(asyncio.Protocol):
             if frame.fin:
                 self._give(bytes(frame.data))
                 return
-            self._parts = []
+            self._parts = bytearray()
         assert self._parts is not None
-        self._parts.append(bytes(frame.data))
+        self._parts += frame.data
         if frame.fin:
-            whole, self._parts = b"".join(self._parts), None
+            whole, self._parts = bytes(self._parts), None
             self._give(whole)
 
     def _give(self, payload: bytes) -> None:
-        if self._parser.state is not State.OPEN:
+        # What came before the peer's own close frame still counts, what came after ours does not.
+        if self._closed_here:
             return
         if self._kind is Opcode.BINARY:
             self.listener.received(payload)
@@ -232,6 +262,8 @@ class WebSocket(asyncio.Protocol):
             elif self._transport is not None:
                 self.send_pending()
                 self._transport.close()
+                # It waits for the peer to read, who may never do so.
+                self._cut_later()
         if self._parser.close_expected():
             self.send_pending()
             self._cut_later()
