@@ -5,7 +5,10 @@ share one: time is cut into ticks, and each tick has a set of those whose deadli
 """
 
 import asyncio
+import logging
 from typing import Protocol
+
+logger = logging.getLogger(__name__)
 
 
 class Member(Protocol):
@@ -19,7 +22,7 @@ class Member(Protocol):
 
 
 class Deadlines:
-    """Deadlines that are kept to within one tick, never early."""
+    """Deadlines that are kept to within one tick; early by the loop's clock resolution at most."""
 
     def __init__(self, tick_s: float) -> None:
         self._tick_s = tick_s
@@ -31,12 +34,14 @@ class Deadlines:
         """Set or move the deadline of `member` to `delay_s` seconds from now."""
         self.clear(member)
         loop = asyncio.get_running_loop()
-        tick = int((loop.time() + delay_s) / self._tick_s) + 1
+        now = loop.time()
+        if self._timer is None:
+            self._done = int(now / self._tick_s)
+            self._wake_at(loop)
+        # A loop's timer may be a millisecond early: the tick that now is may be done already.
+        tick = max(int((now + delay_s) / self._tick_s), self._done) + 1
         member.deadline_tick = tick
         self._slots.setdefault(tick, set()).add(member)
-        if self._timer is None:
-            self._done = int(loop.time() / self._tick_s)
-            self._wake_at(loop)
 
     def clear(self, member: Member) -> None:
         """Forget the deadline of `member`, if it has one."""
@@ -51,13 +56,17 @@ class Deadlines:
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         now = max(int(loop.time() / self._tick_s), self._done + 1)
         # A loop that was busy may have missed ticks; their members are due as well.
-        for tick in range(self._done + 1, now + 1):
+        first, self._done = self._done + 1, now
+        for tick in range(first, now + 1):
             for member in self._slots.pop(tick, ()):
                 # An earlier member of this tick may have cleared or moved this one.
                 if member.deadline_tick == tick:
                     member.deadline_tick = 0
-                    member.deadline_passed()
-        self._done = now
+                    try:
+                        member.deadline_passed()
+                    except Exception:
+                        # The timer is everybody's.
+                        logger.exception("a deadline could not be acted on")
         self._timer = None
         if self._slots:
             self._wake_at(loop)
