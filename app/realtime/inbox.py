@@ -32,6 +32,11 @@ class Inbox(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._is_full = False
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that its sender should wait as well."""
+        return self._is_full
+
     def put(self, message: T) -> None:
         """Queue `message`; calls `throttle(True)` when too many wait."""
         if self._waiting is None:
@@ -53,13 +58,25 @@ class Inbox(Generic[T]):
         while waiting:
             try:
                 await self._handle(waiting.popleft())
+            except asyncio.CancelledError:
+                if _being_cancelled():
+                    raise
+                logger.exception("what a message waited for was cancelled")
             except Exception:
                 logger.exception("a message could not be handled")
             if self._is_full and len(waiting) < HIGH_WATER // 2:
                 self._is_full = False
                 self._throttle(False)
+            if waiting:
+                # Handlers that never wait must not keep the loop from everybody else.
+                await asyncio.sleep(0)
         self._task = None
         self._waiting = None
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def drain(timeout_s: float) -> None:

@@ -13,6 +13,10 @@ from app.realtime.frames import binary_frame, text_frame
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 SEPARATOR = "\x1e"
 
+MAX_PACKETS = 10_000
+"""In one long-polling payload. A client that was away sends hundreds; a megabyte could hold half a
+million."""
+
 Message = str | bytes
 
 
@@ -66,8 +70,11 @@ def decode_payload(body: bytes) -> list[tuple[str, Message]]:
     """Take a long-polling payload apart, all of it or nothing.
 
     Raises:
-        MalformedPacketError: not UTF-8, bad base64, or a packet that `decode` refuses.
+        MalformedPacketError: not UTF-8, bad base64, a packet that `decode` refuses, or more than
+            `MAX_PACKETS`.
     """
+    if body.count(SEPARATOR.encode()) >= MAX_PACKETS:
+        raise MalformedPacketError("too many packets")
     try:
         parts = body.decode().split(SEPARATOR)
         return [

@@ -1,5 +1,8 @@
 """HTTP long-polling: how requests of a session become packets and packets become answers."""
 
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from http import HTTPStatus
 
@@ -26,6 +29,8 @@ class Refusal(Enum):
 def refuse(refusal: Refusal, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> web.Response:
     """Answer a request that cannot be served."""
     code, message = refusal.value
+    if refusal is Refusal.FORBIDDEN:
+        status = HTTPStatus.FORBIDDEN
     return web.json_response({"code": code, "message": message}, status=status)
 
 
@@ -43,32 +48,81 @@ async def poll(session: Session, request: web.Request) -> web.Response:
     """Serve a GET: give what waits, else wait for something."""
     if session.upgraded or session.overdue:
         return refuse(Refusal.BAD_REQUEST)
-    if session.polled:
+    mailbox = session.mailbox
+    if mailbox.polled:
         session.close(Reason.TRANSPORT_ERROR)
         return refuse(Refusal.BAD_REQUEST)
-    if session.probing and not session.pending:
+    if session.probing and mailbox.empty:
         return answer([packets.NOOP_PACKET])
-    await session.wait_for_packets(lambda: request.transport is None)
-    if request.transport is None:
-        # Packets that nobody reads any more are kept for no one: the client is gone.
-        session.close(Reason.TRANSPORT_CLOSE)
-    return answer(session.take_queue() or [packets.NOOP_PACKET])
+    # Packets that nobody reads any more are kept for no one: the client is gone.
+    with _watching(request, lambda: session.close(Reason.TRANSPORT_CLOSE)):
+        await mailbox.wait()
+    return answer(mailbox.take() or [packets.NOOP_PACKET])
 
 
 async def push(session: Session, request: web.Request, max_bytes: int) -> web.Response:
-    """Serve a POST: take its packets, all of them or none."""
+    """Serve a POST: take its packets, and answer when the client may send more."""
     if session.upgraded:
         return refuse(Refusal.BAD_REQUEST)
+    if session.pushing:
+        # Two at a time would have no order.
+        session.close(Reason.TRANSPORT_ERROR)
+        return refuse(Refusal.BAD_REQUEST)
+    session.pushing = True
+    try:
+        body = await _read(request, max_bytes)
+        for kind, data in packets.decode_payload(body):
+            session.receive(kind, data)
+        await session.wait_for_room()
+    except web.HTTPRequestEntityTooLarge:
+        session.close(Reason.TRANSPORT_ERROR)
+        return refuse(Refusal.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    except (MalformedPacketError, web.RequestPayloadError, OSError):
+        # The last two: a broken encoding, and a client that went away.
+        session.close(Reason.TRANSPORT_ERROR)
+        return refuse(Refusal.BAD_REQUEST)
+    finally:
+        session.pushing = False
+    return web.Response(text="ok", content_type="text/html")
+
+
+async def _read(request: web.Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > max_bytes:
-            session.close(Reason.TRANSPORT_ERROR)
-            return refuse(Refusal.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            raise web.HTTPRequestEntityTooLarge(max_bytes, len(body))
+    return bytes(body)
+
+
+@contextmanager
+def _watching(request: web.Request, gone: Callable[[], None]) -> Iterator[None]:
+    """Call `gone()` when the client goes away meanwhile, which aiohttp does not tell a handler."""
+    transport = request.transport
+    if transport is None:
+        gone()
+        yield
+        return
+    transport.set_protocol(_Watch(request.protocol, gone))
     try:
-        for kind, data in packets.decode_payload(bytes(body)):
-            session.receive(kind, data)
-    except MalformedPacketError:
-        session.close(Reason.TRANSPORT_ERROR)
-        return refuse(Refusal.BAD_REQUEST)
-    return web.Response(text="ok", content_type="text/html")
+        yield
+    finally:
+        if request.transport is not None:
+            transport.set_protocol(request.protocol)
+
+
+class _Watch(asyncio.Protocol):
+    """Stands before a connection's protocol and hears of its end."""
+
+    def __init__(self, behind: asyncio.Protocol, gone: Callable[[], None]) -> None:
+        self.data_received = behind.data_received  # type: ignore[method-assign]
+        self.eof_received = behind.eof_received  # type: ignore[method-assign]
+        self.pause_writing = behind.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = behind.resume_writing  # type: ignore[method-assign]
+        self._behind = behind
+        self._gone = gone
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass it on (asyncio)."""
+        self._behind.connection_lost(exc)
+        self._gone()

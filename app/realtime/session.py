@@ -6,7 +6,6 @@ nothing happens.
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from websockets.frames import CloseCode
@@ -14,6 +13,7 @@ from websockets.frames import CloseCode
 from app.realtime import packets
 from app.realtime.deadlines import Deadlines
 from app.realtime.inbox import Inbox
+from app.realtime.mailbox import Mailbox
 from app.realtime.packets import MalformedPacketError, Message, Packet
 from app.realtime.websocket import WebSocket
 
@@ -57,29 +57,29 @@ class Session:
         "_heard_at",
         "_inbox",
         "_owner",
-        "_poll",
-        "_queue",
-        "_queued_bytes",
         "_reason",
+        "_room",
         "_socket",
         "_user_session",
         "deadline_tick",
+        "mailbox",
         "probe",
         "probing",
+        "pushing",
         "sid",
     )
 
     def __init__(self, owner: Owner) -> None:
         self.sid = secrets.token_urlsafe(15)
+        self.mailbox = Mailbox()
         self.probe: Probe | None = None
         self.probing = False
+        self.pushing = False
         self.deadline_tick = 0
         self._reason: str | None = None
         self._owner = owner
         self._socket: WebSocket | None = None
-        self._queue: list[Packet] | None = None
-        self._queued_bytes = 0
-        self._poll: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
         self._inbox: Inbox[Message | None] | None = None
         self._awaiting_pong = False
         self._heard_at = asyncio.get_running_loop().time()
@@ -124,57 +124,32 @@ class Session:
             self._enqueue(packet)
 
     def _enqueue(self, packet: Packet) -> None:
-        if self._queue is None:
-            self._queue = []
-        self._queue.append(packet)
-        self._queued_bytes += len(packet.text)
-        self._answer_poll()
-        if self._queued_bytes > self._owner.unsent_bytes:
+        self.mailbox.put(packet)
+        if self.mailbox.unsent_bytes > self._owner.unsent_bytes:
             self.close(Reason.TRANSPORT_ERROR)
-
-    def take_queue(self) -> list[Packet]:
-        """Give and forget what waits to be sent."""
-        waiting, self._queue, self._queued_bytes = self._queue or [], None, 0
-        return waiting
 
     # Long-polling. `polling.py` turns these into HTTP.
 
-    @property
-    def polled(self) -> bool:
-        """Whether a poll is waiting for its answer."""
-        return self._poll is not None
-
-    @property
-    def pending(self) -> bool:
-        """Whether something waits to be sent."""
-        return bool(self._queue)
-
-    async def wait_for_packets(self, is_gone: Callable[[], bool]) -> None:
-        """Return when something waits to be sent, or when the poller `is_gone()`."""
-        if self._queue or self.closed:
+    async def wait_for_room(self) -> None:
+        """Return when more messages of the client may come, or when the session has ended."""
+        if self._inbox is None or not self._inbox.is_full or self.closed:
             return
-        self._poll = asyncio.get_running_loop().create_future()
+        self._room = asyncio.get_running_loop().create_future()
         try:
-            # aiohttp does not tell a handler that its client went away, so look now and then.
-            while not is_gone() and not (await asyncio.wait({self._poll}, timeout=1.0))[0]:
-                pass
+            await self._room
         finally:
-            self._poll = None
+            self._room = None
 
     def probed(self) -> None:
         """Let a waiting poll return: the client asks no more until its WebSocket is decided on."""
         self.probing = True
-        if self.polled:
+        if self.mailbox.polled:
             self._enqueue(packets.NOOP_PACKET)
 
     def probe_failed(self) -> None:
         """Go on with long-polling."""
         self.probe = None
         self.probing = False
-
-    def _answer_poll(self) -> None:
-        if self._poll is not None and not self._poll.done():
-            self._poll.set_result(None)
 
     # Receiving.
 
@@ -184,6 +159,8 @@ class Session:
         Raises:
             MalformedPacketError: a packet that has no place here.
         """
+        if self.closed:
+            return
         if kind == packets.MESSAGE:
             self._put(data)
         elif kind == packets.PONG:
@@ -207,21 +184,26 @@ class Session:
     def _throttle(self, pause: bool) -> None:
         if self._socket is not None:
             self._socket.pause_reading(pause)
+        if not pause:
+            _resolve(self._room)
 
     # The WebSocket's listener.
 
     def opened(self, socket: WebSocket) -> None:
         """Use `socket` from now on; what waited goes first, so that order is kept."""
+        if self.closed:
+            socket.close(CloseCode.NORMAL_CLOSURE)
+            return
         self._socket = socket
         self.probe = None
-        self._answer_poll()
-        for packet in self.take_queue():
+        if self._inbox is not None and self._inbox.is_full:
+            socket.pause_reading(True)
+        self.mailbox.wake()
+        for packet in self.mailbox.take():
             socket.write(packet.frame)
 
     def received(self, message: Message) -> None:
         """Act on a WebSocket message."""
-        if self.closed:
-            return
         try:
             if isinstance(message, bytes):
                 self.receive(packets.MESSAGE, message)
@@ -265,23 +247,35 @@ class Session:
         self,
         reason: str,
         *,
-        code: int = CloseCode.NORMAL_CLOSURE,
+        code: int | None = None,
         farewell: Packet = packets.CLOSE_PACKET,
     ) -> None:
-        """End the session: `code` goes to a WebSocket, `farewell` to a waiting poll."""
+        """End the session: `code` goes to a WebSocket, `farewell` to a waiting poll.
+
+        What the client has sent before is still handled, unless it broke the protocol.
+        """
         if self.closed:
             return
         self._reason = reason
+        if reason == Reason.TRANSPORT_ERROR:
+            code = code or CloseCode.PROTOCOL_ERROR
+            if self._inbox is not None:
+                self._inbox.clear()
         self._owner.deadlines.clear(self)
         self._owner.forget(self)
         if self._socket is not None:
-            self._socket.close(code)
+            self._socket.close(code or CloseCode.NORMAL_CLOSURE)
             self._socket = None
-        elif self._poll is not None:
-            self._queue = [*(self._queue or ()), farewell]
-            self._answer_poll()
+        elif self.mailbox.polled:
+            self.mailbox.put(farewell)
         else:
-            self._queue = None
+            self.mailbox.take()
         if self.probe is not None:
             self.probe.abandon()
+        _resolve(self._room)
         self._put(None)
+
+
+def _resolve(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(None)

@@ -1,0 +1,54 @@
+"""What waits for a client on long-polling, and the poll that waits for it."""
+
+import asyncio
+
+from app.realtime.packets import Packet
+
+
+class Mailbox:
+    """Packets to come with the next answer to a poll."""
+
+    __slots__ = ("_packets", "_poll", "unsent_bytes")
+
+    def __init__(self) -> None:
+        self.unsent_bytes = 0
+        self._packets: list[Packet] | None = None
+        self._poll: asyncio.Future[None] | None = None
+
+    @property
+    def polled(self) -> bool:
+        """Whether a poll is waiting for its answer."""
+        return self._poll is not None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return not self._packets
+
+    def put(self, packet: Packet) -> None:
+        """Add a packet; a waiting poll will take it."""
+        if self._packets is None:
+            self._packets = []
+        self._packets.append(packet)
+        self.unsent_bytes += len(packet.text)
+        self.wake()
+
+    def take(self) -> list[Packet]:
+        """Give and forget what waits to be sent."""
+        waiting, self._packets, self.unsent_bytes = self._packets or [], None, 0
+        return waiting
+
+    async def wait(self) -> None:
+        """Wait, as the one poll that may, until there is something or `wake` is called."""
+        if self._packets:
+            return
+        self._poll = asyncio.get_running_loop().create_future()
+        try:
+            await self._poll
+        finally:
+            self._poll = None
+
+    def wake(self) -> None:
+        """Let a waiting poll return, even with nothing."""
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_result(None)
