@@ -131,9 +131,13 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
         rooms = self.rooms.get(namespace, {})
         everyone = rooms.get(None, {})
         if targets is None:
-            return dict(everyone)
+            members = dict(everyone)
+            # Who is not let in yet hears nothing.
+            for sid in self.pending_connect.get(namespace, ()):
+                members.pop(sid, None)
+            return members
         names = targets if isinstance(targets, (list, tuple)) else [targets]
-        members: dict[str, str] = {}
+        members = {}
         for name in names:
             if name in rooms:
                 members.update(rooms[name])
@@ -195,8 +199,8 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
 def _frame(dialect: Renderer, domain: str, event: str, data: Any) -> bytes | None:
     try:
         text = dialect.render(domain, event, data)
+        return None if text is None else text_frame(text.encode())
     except Exception:
         # One dialect's mistake must not keep the news from the others.
         logger.exception("%s cannot render %s of %s", dialect, event, domain)
         return None
-    return None if text is None else text_frame(text.encode())

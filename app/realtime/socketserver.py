@@ -2,63 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import socketio
 from aiohttp import web
 from socketio.exceptions import ConnectionRefusedError as Refused
-from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, CONNECT, CONNECT_ERROR, EVENT
+from socketio.packet import CONNECT, CONNECT_ERROR
+from websockets.frames import CloseCode
 
-from app.realtime import wirejson
 from app.realtime.engine import EngineServer
 from app.realtime.rooms import RoomManager
 from app.realtime.session import Reason
+from app.realtime.socketpacket import StrictPacket
 
 logger = logging.getLogger(__name__)
 # Below this python-socketio logs event names, which clients choose freely.
 library_logger = logging.getLogger("socketio.server")
 library_logger.setLevel(logging.WARNING)
 
-MAX_ATTACHMENTS = 16
-"""Binary parts of one packet; more are held back by a client that wants to fill memory."""
-
 MAX_REFUSALS = 20
-"""Refused CONNECTs on one connection before it is closed; a front end joins a handful."""
-
-RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener"})
-"""Event names that only the library may use; the Node server refuses them as well."""
-
-
-class StrictPacket(socketio.packet.Packet):  # type: ignore[misc]
-    """A Socket.IO packet whose parts have the types that protocol version 5 gives them."""
-
-    json = wirejson
-
-    def decode(self, encoded_packet: str) -> int:
-        """Decode and check; gives the number of attachments to come.
-
-        Raises:
-            ValueError: the packet is malformed.
-        """
-        attachments: int = super().decode(encoded_packet)
-        data = self.data
-        if self.packet_type in (EVENT, BINARY_EVENT):
-            valid = isinstance(data, list) and bool(data) and _is_event_name(data[0])
-        elif self.packet_type in (ACK, BINARY_ACK):
-            valid = isinstance(data, list) and self.id is not None
-        elif self.packet_type == CONNECT:
-            valid = data is None or isinstance(data, dict)
-        else:
-            valid = data is None
-        binary = self.packet_type in (BINARY_EVENT, BINARY_ACK)
-        if not valid or binary != (attachments > 0) or attachments > MAX_ATTACHMENTS:
-            raise ValueError("malformed Socket.IO packet")
-        return attachments
-
-
-def _is_event_name(name: object) -> bool:
-    return isinstance(name, int) or (isinstance(name, str) and name not in RESERVED)
+"""Packets refused on one connection before it is closed: CONNECTs to namespaces that are not there
+or do not let it in, and packets for namespaces it is not in. A front end joins a handful."""
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
@@ -116,17 +81,54 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
         # Text while parts of a binary packet are due, or binary when none are, is malformed.
-        if isinstance(data, bytes) != (eio_sid in self._binary_packet):
+        if not data or isinstance(data, bytes) != (eio_sid in self._binary_packet):
             raise ValueError("text and binary out of order")
-        try:
-            await super()._handle_eio_message(eio_sid, data)
-        except (IndexError, KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"malformed Socket.IO packet: {type(error).__name__}") from None
+        await super()._handle_eio_message(eio_sid, data)
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
         self._binary_packet.pop(eio_sid, None)
         self._refusals.pop(eio_sid, None)
+
+    async def _handle_disconnect(
+        self, eio_sid: str, namespace: str | None, reason: str | None = None
+    ) -> None:
+        """Take a client out of a namespace, even if the namespace's handler fails."""
+        namespace = namespace or "/"
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        try:
+            await super()._handle_disconnect(eio_sid, namespace, reason)
+        except Exception:
+            logger.exception("leaving %s failed", namespace)
+            await self.manager.disconnect(sid, namespace, ignore_queue=True)
+
+    async def _handle_event(
+        self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]
+    ) -> None:
+        """Handle a client's event; one for a namespace that it is not in is refused."""
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
+        if self.manager.is_connected(sid, namespace or "/"):
+            await self._run(super()._handle_event(eio_sid, namespace, id, data))
+        else:
+            self._count_refusal(eio_sid)
+
+    async def _handle_ack(
+        self, eio_sid: str, namespace: str | None, id: int, data: list[Any]
+    ) -> None:
+        """Handle a client's ack; one that nobody waits for is refused."""
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
+        # Under 0 python-socketio keeps its counter.
+        if id and id in self.manager.callbacks.get(sid, ()):
+            await self._run(super()._handle_ack(eio_sid, namespace, id, data))
+        else:
+            self._count_refusal(eio_sid)
+
+    async def _run(self, handling: Awaitable[None]) -> None:
+        """Await an application's handler: its errors are not the client's."""
+        try:
+            await handling
+        except Exception:
+            logger.exception("a handler failed")
 
     async def _handle_connect(
         self, eio_sid: str, namespace: str | None, data: dict[str, Any] | None
@@ -162,6 +164,10 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _refuse(self, eio_sid: str, namespace: str, answer: dict[str, Any]) -> None:
         packet = self.packet_class(CONNECT_ERROR, answer, namespace=namespace)
         await self._send_packet(eio_sid, packet)
+        self._count_refusal(eio_sid)
+
+    def _count_refusal(self, eio_sid: str) -> None:
         self._refusals[eio_sid] = self._refusals.get(eio_sid, 0) + 1
-        if self._refusals[eio_sid] >= MAX_REFUSALS:
-            await self.eio.disconnect(eio_sid)
+        session = self.eio.sockets.get(eio_sid)
+        if session is not None and self._refusals[eio_sid] >= MAX_REFUSALS:
+            session.close(Reason.TRANSPORT_ERROR, code=CloseCode.POLICY_VIOLATION)
