@@ -8,6 +8,7 @@ from bench.load import Crowd
 from bench.server import Kind, Server, running, tokens
 
 _SETTLE_S = 0.5
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,11 @@ async def _cycle(server: Server, kind: Kind, some: list[str]) -> None:
 
 
 async def _emptied(server: Server) -> None:
-    while (await server.stats()).connections:
-        await asyncio.sleep(0.05)
+    for _ in range(200):
+        if not (await server.stats()).connections:
+            return
+        await asyncio.sleep(_POLL_S)
+    raise TimeoutError("the server keeps connections of clients that left")
 
 
 async def one_among_many(

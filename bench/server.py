@@ -39,6 +39,9 @@ def _node(script: str) -> tuple[str, ...]:
 
 OURS = Kind("ours", _python("ours"), socketio=True)
 OURS_RAW = Kind("ours, raw", _python("ours"), socketio=False)
+BARE = Kind("bare send()", (*_python("ours"), "--bare"), socketio=True)
+"""The floor: a loop that does nothing but `send` the same bytes on the same sockets."""
+
 STOCK = Kind("stock", _python("stock"), socketio=True)
 NODE = Kind("node socket.io", _node("socketio.mjs"), socketio=True)
 NODE_WS = Kind("node ws", _node("ws.mjs"), socketio=False)

@@ -24,5 +24,5 @@ class Event:
 class Publisher(Protocol):
     """Delivers an event to everyone in the rooms, through every door, in every process."""
 
-    async def publish(self, event: Event, *rooms: str) -> None:
-        """Tell `event` once to each connection that is in at least one of `rooms`."""
+    async def publish(self, event: Event, *rooms: str, except_room: str | None = None) -> None:
+        """Tell `event` once to each connection in at least one of `rooms`, not in `except_room`."""

@@ -74,6 +74,16 @@ class Commands:
         """Name the rooms that an identity's connections are in from the start."""
         raise NotImplementedError
 
+    async def arrived(self, caller: Caller) -> Iterable[str]:
+        """Note a new connection; gives the rooms it is in besides `rooms_of`.
+
+        The door puts it into all of them at once, after this, and calls `left` in any case.
+        """
+        return ()
+
+    async def left(self, caller: Caller) -> None:
+        """Note that a connection has ended, however that happened."""
+
     async def run(self, caller: Caller, name: str, payload: object) -> Answer:
         """Run a command and answer, whatever happens."""
         try:

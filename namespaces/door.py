@@ -65,7 +65,7 @@ class Door(socketio.AsyncNamespace):  # type: ignore[misc]
             await self._let_in(sid, auth)
             return None
         if event == "disconnect":
-            self._let_out(args[0])
+            await self._let_out(args[0])
             return None
         sid, *payload = args
         return await self._command(sid, str(event), payload)
@@ -80,19 +80,28 @@ class Door(socketio.AsyncNamespace):  # type: ignore[misc]
             answer = error_answer(error)["error"]
             raise Refused(answer.pop("message"), answer) from None
         connection = SocketConnection(self, sid)
-        guest = _Guest(Caller(identity, connection), Conduct(self._messages_per_s))
+        caller = Caller(identity, connection)
+        try:
+            rooms = {*self._commands.rooms_of(identity), *await self._commands.arrived(caller)}
+        except BaseException:
+            await self._commands.left(caller)
+            raise
+        guest = _Guest(caller, Conduct(self._messages_per_s))
         self._guests[sid] = guest
         if identity.expires_at is not None:
             loop = asyncio.get_running_loop()
             delay_s = identity.expires_at - time.time()
             guest.expiry = loop.call_later(delay_s, self._put_out, sid)
-        for room in self._commands.rooms_of(identity):
+        for room in rooms:
             connection.enter(room)
 
-    def _let_out(self, sid: str) -> None:
+    async def _let_out(self, sid: str) -> None:
         guest = self._guests.pop(sid, None)
-        if guest is not None and guest.expiry is not None:
+        if guest is None:
+            return
+        if guest.expiry is not None:
             guest.expiry.cancel()
+        await self._commands.left(guest.caller)
 
     def turn_out(self, accounts: AbstractSet[str], sessions: AbstractSet[str]) -> None:
         """End the connections of disabled `accounts` and of ended `sessions`, both by id."""

@@ -10,8 +10,12 @@ class RoomPublisher:
     def __init__(self, manager: RoomManager) -> None:
         self._manager = manager
 
-    async def publish(self, event: Event, *rooms: str) -> None:
-        """Tell `event` once to each connection that is in at least one of `rooms`."""
+    async def publish(self, event: Event, *rooms: str, except_room: str | None = None) -> None:
+        """Tell `event` once to each connection in at least one of `rooms`, not in `except_room`."""
         await self._manager.emit(
-            event.name, event.data(), namespace=f"/{event.domain}", room=list(rooms)
+            event.name,
+            event.data(),
+            namespace=f"/{event.domain}",
+            room=list(rooms),
+            except_room=except_room,
         )

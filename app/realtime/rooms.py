@@ -83,18 +83,26 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
         skip_sid: Any = None,
         callback: Any = None,
         to: Any = None,
+        except_room: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Deliver an event here, encoded once for each wire form, written in order."""
+        """Deliver an event here, encoded once for each wire form, written in order.
+
+        `except_room` is Socket.IO's `except`: who is in that room hears nothing.
+        """
         targets = to or room
-        self._tell_peers(event, data, namespace, targets)
+        self._tell_peers(event, data, namespace, targets, except_room)
+        if namespace not in self.rooms:
+            return
+        skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
+        skipped.update(self.rooms[namespace].get(except_room, ()) if except_room else ())
         if callback:
-            await super().emit(event, data, namespace, targets, skip_sid, callback, **kwargs)
-        elif namespace in self.rooms:
-            self._tell_clients(event, data, namespace, targets, skip_sid)
+            await super().emit(event, data, namespace, targets, list(skipped), callback, **kwargs)
+        else:
+            self._tell_clients(event, data, namespace, targets, skipped)
 
     def _tell_clients(
-        self, event: str, data: Any, namespace: str, targets: Any, skip_sid: Any
+        self, event: str, data: Any, namespace: str, targets: Any, skipped: set[str | None]
     ) -> None:
         # python-socketio's rule: a tuple is several arguments, None is none.
         arguments = data if isinstance(data, tuple) else () if data is None else (data,)
@@ -103,7 +111,6 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
         ).encode()
         parts = encoded if isinstance(encoded, list) else [encoded]
         messages = [Packet(packets.MESSAGE, part) for part in parts]
-        skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         sessions = self.server.eio.sockets
         for sid, eio_sid in self._members(namespace, targets).items():
             session = sessions.get(eio_sid)
@@ -111,13 +118,18 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
                 for message in messages:
                     session.send(message)
 
-    def _tell_peers(self, event: str, data: Any, namespace: str, targets: Any) -> None:
+    def _tell_peers(
+        self, event: str, data: Any, namespace: str, targets: Any, except_room: str | None
+    ) -> None:
         names = targets if isinstance(targets, (list, tuple)) else [targets]
         rooms = [self._peers[name] for name in names if name in self._peers]
         members = rooms[0] if len(rooms) == 1 else {peer: None for room in rooms for peer in room}
+        skipped = self._peers.get(except_room, {}) if except_room else {}
         frames: dict[Renderer, bytes | None] = {}
         # A write may end a connection that is too slow, and so change the room.
         for peer in tuple(members):
+            if peer in skipped:
+                continue
             dialect = peer.dialect
             if dialect not in frames:
                 frames[dialect] = _frame(dialect, namespace.removeprefix("/"), event, data)

@@ -1,4 +1,4 @@
-"""How the driver commands a server: one line of text in, one line of JSON out, on a port of its own.
+"""How the driver commands a server: a line of text in, a line of JSON out, on a port of its own.
 
 `emit N` tells an event to the whole room N times within one turn of the loop, `one` tells it to
 the user `0` only, `stats` gives the process's own accounting:
