@@ -22,7 +22,9 @@ lint: $(DEVELOPMENT)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Node's servers are compared where npm is there; their packages are not part of the project.
 bench: $(DEVELOPMENT)
+	if command -v npm >/dev/null; then cd bench/peers && npm ci --no-audit --no-fund; fi
 	$(BIN)/python -m bench
 
 clean:
