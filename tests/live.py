@@ -51,10 +51,12 @@ class RawClient:
         return await self.frame()
 
     async def closed(self) -> int | None:
-        """Give the close code; whatever came before the close frame is passed over."""
+        """Give the code of the close frame, 1006 without one; frames before it are passed over."""
         async with asyncio.timeout(PATIENCE_S):
             while not self.socket.closed:
-                await self.socket.receive()
+                message = await self.socket.receive()
+                if message.type is WSMsgType.CLOSE:
+                    return message.data
         return self.socket.close_code
 
 
