@@ -10,11 +10,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, WTimeoutError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    PyMongoError,
+    WTimeoutError,
+)
 from tinymongo.errors import LockError
 
 from app.embedded import open_embedded
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from models.database import (
     Collection,
     Cursor,
@@ -30,7 +36,8 @@ from models.errors import Unavailable
 PING_TIMEOUT_S = 3.0
 """A health check that waits longer is of no use to the router that asks."""
 
-_OUTAGES = (ConnectionFailure, ExecutionTimeout, WTimeoutError, LockError)
+# ConfigurationError: DNS does not know the name of a mongodb+srv address, or does not answer.
+_OUTAGES = (ConfigurationError, ConnectionFailure, ExecutionTimeout, WTimeoutError, LockError)
 
 _MOTOR_OPTIONS: dict[str, Any] = {
     "w": "majority",
@@ -69,7 +76,7 @@ class Store:
             with _outages():
                 await asyncio.wait_for(self._ping(), PING_TIMEOUT_S)
         except TimeoutError:
-            raise Unavailable("The database does not answer.") from None
+            raise Unavailable("The database does not answer.", retry_after_s=1) from None
 
     async def close(self) -> None:
         """Finish what is under way and let go of the connection or the files."""
@@ -87,9 +94,13 @@ async def open_store(settings: Settings) -> Store:
 
 
 def _open_motor(uri: str, name: str) -> Store:
-    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, **_MOTOR_OPTIONS)
-    # A database named in the address wins: hosted databases grant that one only.
-    database = client.get_default_database(name)
+    try:
+        client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, **_MOTOR_OPTIONS)
+        # A database named in the address wins: hosted databases grant that one only.
+        database = client.get_default_database(name)
+    except (PyMongoError, ValueError, TypeError):
+        # The driver's message may quote the address, which holds a password.
+        raise SettingsError("MONGODB_URI is not an address that the driver can use.") from None
 
     async def close() -> None:
         client.close()

@@ -148,9 +148,13 @@ class SigningKeys:
             timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_S)
             self._http = aiohttp.ClientSession(timeout=timeout, raise_for_status=True)
         async with self._http.get(self._url) as response:
-            published = jwt.PyJWKSet.from_dict(await response.json(content_type=None))
+            published = await response.json(content_type=None)
             age_s = _max_age_s(response.headers)
-        return {key.key_id: key for key in published.keys if key.key_id}, age_s
+        keys = published.get("keys") if isinstance(published, dict) else None
+        if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
+            raise ValueError("not a JSON Web Key Set")
+        key_set = jwt.PyJWKSet(keys)
+        return {key.key_id: key for key in key_set.keys if key.key_id}, age_s
 
 
 def _max_age_s(headers: Mapping[str, str]) -> float:
