@@ -12,8 +12,6 @@ export class Feed {
   #list = byId("feed");
   #cards = new Map();
   #next = null;
-  /** What this reader did with a story, by id: the server tells that to the author only. */
-  #mine = new Map();
   #refreshes = new Map();
   /** Events that came while the feed was being read: the answer may be older than they are. */
   #meanwhile = null;
@@ -46,7 +44,6 @@ export class Feed {
   /** Forget everything: the user has left. */
   reset() {
     this.#clear();
-    this.#mine.clear();
     byId("feed-empty").hidden = true;
   }
 
@@ -69,6 +66,7 @@ export class Feed {
         break;
       case "story.viewed":
       case "story.reacted":
+      case "story.unreacted":
         this.#refresh(data.story_id);
         break;
     }
@@ -89,9 +87,7 @@ export class Feed {
     if (!session.user || this.#cards.has(story.id)) return;
     const own = story.author_id === session.user.id;
     const actions = { ...stories, remove: (id) => this.#delete(id) };
-    if (!this.#mine.has(story.id)) this.#mine.set(story.id, {});
-    const mine = this.#mine.get(story.id);
-    const card = storyCard(story, { own, actions, mine, fail: this.#fail });
+    const card = storyCard(story, { own, actions, fail: this.#fail });
     card.expiresAt = Date.parse(story.expires_at);
     card.tick(Date.now());
     this.#cards.set(story.id, card);

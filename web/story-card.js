@@ -15,10 +15,9 @@ const CONFIRM_MS = 4_000;
 
 /**
  * Make the card of `story`. `actions` has view, react, unreact, remove, viewers and reactions,
- * each taking the story's id and giving a promise; `fail` is told about what went wrong; `mine`
- * is what this reader did with the story: {viewed, emoji}.
+ * each taking the story's id and giving a promise; `fail` is told about what went wrong.
  */
-export function storyCard(story, { own, actions, fail, mine }) {
+export function storyCard(story, { own, actions, fail }) {
   const attempt = (button, work) => busy(button, work).catch(fail);
   const age = el("span", { class: "muted small" });
   const element = el(
@@ -36,7 +35,7 @@ export function storyCard(story, { own, actions, fail, mine }) {
   );
   const part = own
     ? ownPart(story, actions, attempt, fail)
-    : readerPart(story, actions, attempt, mine);
+    : readerPart(story, actions, attempt);
   element.append(part.element);
   return {
     element,
@@ -49,7 +48,9 @@ export function storyCard(story, { own, actions, fail, mine }) {
   };
 }
 
-function readerPart(story, actions, attempt, mine) {
+function readerPart(story, actions, attempt) {
+  // A story that an event brought is new: this reader has done nothing with it yet.
+  const mine = { viewed: Boolean(story.viewed), emoji: story.my_reaction ?? null };
   const view = el("button", { type: "button", class: "quiet compact view" }, "View");
   const buttons = EMOJI.map(([emoji, meaning]) =>
     el("button", { type: "button", class: "emoji", "data-emoji": emoji, "aria-label": meaning }, emoji),
@@ -59,7 +60,7 @@ function readerPart(story, actions, attempt, mine) {
       button.setAttribute("aria-pressed", String(button.dataset.emoji === mine.emoji));
     }
     view.textContent = mine.viewed ? "Viewed" : "View";
-    view.setAttribute("aria-pressed", String(Boolean(mine.viewed)));
+    view.setAttribute("aria-pressed", String(mine.viewed));
   };
   view.addEventListener("click", () =>
     attempt(view, async () => {

@@ -90,3 +90,18 @@ class StoryReacted(Event):
             "emoji": self.emoji,
             "reacted_at": self.reacted_at,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class StoryUnreacted(Event):
+    """Someone took the reaction back; told to the story's author."""
+
+    domain: ClassVar[str] = "stories"
+    name: ClassVar[str] = "story.unreacted"
+
+    story_id: str
+    user_id: str
+
+    def data(self) -> dict[str, Json]:
+        """Give whose reaction to which story is gone."""
+        return {"story_id": self.story_id, "user_id": self.user_id}

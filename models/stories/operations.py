@@ -14,7 +14,13 @@ from models.identity import Identity
 from models.pages import DEFAULT_PAGE, Position, cut, newest_first
 from models.rooms import public_stories_room, user_room
 from models.stories import records
-from models.stories.events import StoryCreated, StoryDeleted, StoryReacted, StoryViewed
+from models.stories.events import (
+    StoryCreated,
+    StoryDeleted,
+    StoryReacted,
+    StoryUnreacted,
+    StoryViewed,
+)
 from models.stories.feed import newest_readable
 from models.times import Clock, now, to_text
 
@@ -83,7 +89,9 @@ class Stories:
     async def get(self, caller: Identity, story_id: str) -> dict[str, Json]:
         """Give a story: `id`, `author_id`, `text`, `visibility`, `created_at`, `expires_at`.
 
-        Its author sees `audience_user_ids`, `view_count` and `reaction_count` too.
+        Besides, what it is to the caller: `my_reaction` (emoji or null), and `viewed` (whether the
+        view was counted) for a reader, `audience_user_ids`, `view_count` and `reaction_count` for
+        the author.
         """
         return await self._shown(caller, await self._readable(caller, story_id))
 
@@ -154,10 +162,13 @@ class Stories:
         return records.reaction_json(kept)
 
     async def unreact(self, caller: Identity, story_id: str) -> None:
-        """Take the caller's reaction back, if there is one; nobody is told."""
-        await self._readable(caller, story_id)
+        """Take the caller's reaction back, if there is one, and tell the author."""
+        story = await self._readable(caller, story_id)
         reaction_id = records.part_id(story_id, caller.account_id)
-        await self._reactions.delete_one({"_id": reaction_id})
+        removed = await self._reactions.delete_one({"_id": reaction_id})
+        if removed.deleted_count and not _is_author(caller, story):
+            event = StoryUnreacted(story_id=story_id, user_id=caller.account_id)
+            await self._publisher.publish(event, user_room(story["author_id"]))
 
     async def viewers(
         self,
@@ -243,7 +254,12 @@ class Stories:
 
     async def _shown(self, caller: Identity, story: Document) -> dict[str, Json]:
         shown = records.story_json(story)
-        if _is_author(caller, story):
+        own_part = {"_id": records.part_id(story["_id"], caller.account_id)}
+        reaction = await self._reactions.find_one(own_part)
+        shown["my_reaction"] = reaction["emoji"] if reaction else None
+        if not _is_author(caller, story):
+            shown["viewed"] = await self._views.find_one(own_part) is not None
+        else:
             shown["audience_user_ids"] = story["audience_user_ids"]
             # Counted, not kept as counters: right under concurrency and after a crash.
             of_story = {"story_id": story["_id"]}

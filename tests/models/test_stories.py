@@ -57,6 +57,7 @@ async def test_a_new_story_has_its_day(stories, clock):
         "expires_at": "2026-03-02T12:00:00.000Z",
         "view_count": 0,
         "reaction_count": 0,
+        "my_reaction": None,
     }
     assert await stories.get(AUTHOR, story["id"]) == story
 
@@ -65,8 +66,21 @@ async def test_the_audience_and_counts_are_the_authors_business(stories):
     """A reader sees the story without its audience and counts, alone and in the feed."""
     story_id = (await stories.create(AUTHOR, **FRIENDS_STORY))["id"]
     seen = await stories.get(FRIEND, story_id)
-    assert set(seen) == {"id", "author_id", "text", "visibility", "created_at", "expires_at"}
+    shown = {"id", "author_id", "text", "visibility", "created_at", "expires_at"}
+    assert set(seen) == {*shown, "viewed", "my_reaction"}
     assert (await stories.feed(FRIEND))["items"] == [seen]
+
+
+async def test_a_reader_sees_what_the_reader_did(stories):
+    """A story says to each reader whether the view was counted, and the reader's own reaction."""
+    story_id = (await stories.create(AUTHOR, **PUBLIC_STORY))["id"]
+    await stories.view(FRIEND, story_id)
+    await stories.react(FRIEND, story_id, emoji="🔥")
+    for reader, viewed, emoji in ((FRIEND, True, "🔥"), (OTHER_FRIEND, False, None)):
+        seen = await stories.get(reader, story_id)
+        assert (seen["viewed"], seen["my_reaction"]) == (viewed, emoji)
+    await stories.react(AUTHOR, story_id, emoji="👏")
+    assert (await stories.get(AUTHOR, story_id))["my_reaction"] == "👏"
 
 
 async def test_a_public_story_is_told_to_everyone(stories, publisher):
@@ -150,14 +164,14 @@ async def test_a_reaction_replaces_the_former_one(stories, publisher, clock):
 
 
 async def test_a_reaction_can_be_taken_back(stories, publisher):
-    """Taking a reaction back is quiet and repeatable; reacting again afterwards is news."""
+    """Taking a reaction back is told once; reacting again afterwards is news."""
     story_id = (await stories.create(AUTHOR, **PUBLIC_STORY))["id"]
     await stories.react(FRIEND, story_id, emoji="🔥")
     await stories.react(OTHER_FRIEND, story_id, emoji="🔥")
     publisher.take()
     await stories.unreact(FRIEND, story_id)
     await stories.unreact(FRIEND, story_id)
-    assert publisher.take() == []
+    assert publisher.take() == [({"story_id": story_id, "user_id": "2"}, (user_room("1"),))]
     left = await stories.reactions(AUTHOR, story_id)
     assert [reaction["user_id"] for reaction in left["items"]] == ["3"]
     await stories.react(FRIEND, story_id, emoji="🔥")
