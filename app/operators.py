@@ -42,6 +42,8 @@ def add_parsers(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]
 
     add = commands.add_parser(
         "add",
+        # `--password X` would be taken for the start of --password-stdin.
+        allow_abbrev=False,
         help="create an account",
         description="Create an account. The password is asked for, or read from standard input "
         "with --password-stdin; it is never an argument, which other users could see.",

@@ -6,11 +6,11 @@ from ipaddress import IPv6Address, ip_address
 from aiohttp import web
 
 from app.identity.own_jwt import OwnTokens
-from app.rest.requests import bearer_token, body, caller
+from app.rest.requests import body, caller
 from app.settings import Limits
 from models.accounts import Account, Accounts, LogIn, Profile, Refresh, Session, SignUp
 from models.accounts.schema import email_key
-from models.errors import Unauthorized
+from models.errors import Forbidden, Unauthorized
 from models.limits import RateLimit
 
 V1 = "/api/v1/auth"
@@ -67,14 +67,17 @@ class AuthRoutes:
         """End the session of the access token, of the refresh token in the body, or of both."""
         values = await body(request, Refresh(partial=True))
         refresh_token = values.get("refresh_token")
-        if refresh_token is not None:
-            await self._accounts.sessions.revoke_by_token(refresh_token)
-        if bearer_token(request) is not None:
+        try:
             identity = await caller(request)
+        except (Unauthorized, Forbidden):
+            # With a refresh token in hand, an access token that has run out is no obstacle.
+            if refresh_token is None:
+                raise
+        else:
             if identity.session_id is not None:
                 await self._accounts.sessions.revoke(identity.session_id)
-        elif refresh_token is None:
-            raise Unauthorized("Send a token: Authorization: Bearer …", code="token_missing")
+        if refresh_token is not None:
+            await self._accounts.sessions.revoke_by_token(refresh_token)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def me(self, request: web.Request) -> web.Response:
