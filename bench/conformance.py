@@ -1,6 +1,7 @@
 """A server for the official suites: `python -m bench.conformance [--port 3000]`.
 
-`/engine.io/` echoes messages; `/socket.io/` answers as `v5-current.md` ("Test suite") describes.
+`/engine.io/` echoes messages; `/socket.io/` answers as `v5-current.md` ("Test suite") describes;
+`/echo` is a bare WebSocket for the Autobahn fuzzing client.
 The suites are `docs/engine.io-protocol/v4-test-suite` and `docs/socket.io-protocol/v5-test-suite`
 of socketio/socket.io.
 """
@@ -16,6 +17,11 @@ from aiohttp import web
 from app.realtime.engine import EngineServer
 from app.realtime.rooms import RoomManager
 from app.realtime.socketserver import SocketServer
+from app.realtime.upgrade import Upgrade
+from app.realtime.websocket import WebSocket
+
+_AUTOBAHN_BYTES = 2**25
+"""More than its largest message."""
 
 _HEARTBEAT: dict[str, Any] = {"ping_interval_s": 0.3, "ping_timeout_s": 0.2}
 
@@ -31,6 +37,29 @@ class _Echo(socketio.AsyncNamespace):  # type: ignore[misc]
         elif event == "message-with-ack":
             return args
         return None
+
+
+class _WebSocketEcho:
+    """Sends back what it hears."""
+
+    def opened(self, socket: WebSocket) -> None:
+        self._socket = socket
+
+    def received(self, message: str | bytes) -> None:
+        self._socket.send(message)
+
+    def pong(self) -> None:
+        pass
+
+    def lost(self, code: int, reason: str) -> None:
+        pass
+
+
+async def _echo(request: web.Request) -> web.StreamResponse:
+    socket = WebSocket(
+        _WebSocketEcho(), message_bytes=_AUTOBAHN_BYTES, unsent_bytes=_AUTOBAHN_BYTES
+    )
+    return Upgrade(request).to(socket)
 
 
 def build() -> web.Application:
@@ -52,6 +81,7 @@ def build() -> web.Application:
     for name in ("/", "/custom"):
         server.register_namespace(_Echo(name))
     app.router.add_route("*", "/socket.io/", server.handle)
+    app.router.add_get("/echo", _echo)
     return app
 
 

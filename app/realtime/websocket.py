@@ -196,6 +196,8 @@ class WebSocket(asyncio.BufferedProtocol):
     def take(self, data: bytes) -> None:
         """Act on bytes of the peer."""
         self._parser.receive_data(data)
+        # Pongs go before the answers to messages: a ping may stand between a message's fragments.
+        self._flush()
         idle = 0
         for event in self._parser.events_received():
             if isinstance(event, Frame):
@@ -203,7 +205,6 @@ class WebSocket(asyncio.BufferedProtocol):
                 self._act_on(event)
         if idle > IDLE_FRAMES:
             self.close(CloseCode.POLICY_VIOLATION, "too many frames without data")
-        self._flush()
 
     def eof_received(self) -> bool:
         """End the connection with the peer's half (asyncio)."""
