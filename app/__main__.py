@@ -48,11 +48,14 @@ def main() -> int:
     args = _parser().parse_args()
     try:
         settings = Settings.from_env()
+        _log(settings.log_level)
+        return _run(args.run, settings, args)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    _log(settings.log_level)
-    command: Command = args.run
+
+
+def _run(command: Command, settings: Settings, args: argparse.Namespace) -> int:
     if sys.platform == "win32":
         return asyncio.run(command(settings, args))
     import uvloop

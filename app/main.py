@@ -37,7 +37,7 @@ from namespaces.door import Door
 logger = logging.getLogger(__name__)
 
 SWEEP_INTERVAL_S = 60.0
-DRAIN_S = 2.0
+DRAIN_S = 1.0
 """How long a stopping server lets commands that have begun come to their end."""
 
 

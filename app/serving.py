@@ -12,8 +12,9 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-SHUTDOWN_S = 3.0
-"""For requests under way; together with farewells it stays within the 5 s that operators expect."""
+SHUTDOWN_S = 1.5
+"""For requests under way, and once more for those that do not heed their cancelling; together with
+farewells it stays within the 5 s that operators expect."""
 
 _WELCOME = """\
 Ready: {url}

@@ -18,7 +18,7 @@ from models.database import Database
 from tests.recorder import RECORDER
 from tests.stories_world import HandClock
 
-pytest_plugins = ("tests.live",)
+pytest_plugins = ("tests.live", "tests.programs")
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 

@@ -33,7 +33,7 @@ DISABLED = 4003
 
 GOING_AWAY_REASON = "server going away"
 
-FAREWELL_S = 1.0
+FAREWELL_S = 0.5
 """How long peers may take to answer the close frame of a stopping server."""
 
 RoomsOf = Callable[[Identity], Iterable[str]]

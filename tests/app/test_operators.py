@@ -1,121 +1,124 @@
-"""The operators' commands, as they are typed."""
+"""The operators' commands, run as `python -m app` runs them, in this process."""
 
-import argparse
-import getpass
+import asyncio
 import io
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
+from dataclasses import replace
 
 import pytest
 
-from app import operators
-from app.identity.authenticator import Authenticator
+from app.__main__ import _parser
 from app.identity.own_jwt import OwnTokens
-from app.settings import Settings
-from app.store import open_store
-from models.accounts import Accounts, Passwords
+from app.operators import Passwords
 from tests.conftest import CHEAP
 
-Run = Callable[..., Awaitable[tuple[int, str, str]]]
+ANN = "ann@example.com"
 
 
 @pytest.fixture
-def run(
-    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """Run one command; give exit status, standard output and standard error."""
-    parser = argparse.ArgumentParser(prog="app")
-    operators.add_parsers(parser.add_subparsers())
-    monkeypatch.setattr(operators, "Passwords", lambda: Passwords(CHEAP))
+def operate(settings, monkeypatch, capsys):
+    """Run one command: exit status, lines of output, lines of errors."""
+    monkeypatch.setattr("app.operators.Passwords", lambda: Passwords(CHEAP))
 
-    async def run(*words: str, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        args = parser.parse_args(words)
-        status = await args.run(settings, args)
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
+    def run(*arguments, typed="", **changes):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        args = _parser().parse_args(arguments)
+        status = asyncio.run(args.run(replace(settings, **changes), args))
+        output, errors = capsys.readouterr()
+        return status, output.splitlines(), errors.splitlines()
 
     return run
 
 
-async def add(run: Run, email: str = "ann@example.com", *options: str) -> tuple[int, str, str]:
-    return await run("users", "add", email, "--password-stdin", *options, stdin="password123\n")
+@pytest.fixture
+def add_ann(operate):
+    status, _, errors = operate(
+        "users", "add", ANN, "--name", "Ann", "--password-stdin", typed="password123\n"
+    )
+    assert (status, errors) == (0, [])
 
 
-async def test_add(run: Run, settings: Settings) -> None:
-    """An added account logs in with the password from standard input."""
-    status, printed, _ = await add(run, "Ann@example.com", "--name", "Ann")
-    assert (status, printed) == (0, "Account 1 created for Ann@example.com.\n")
-    store = await open_store(settings)
-    passwords = Passwords(CHEAP)
-    account = await Accounts(store.database, passwords).log_in("ann@example.com", "password123")
-    assert (account.id, account.name) == ("1", "Ann")
-    passwords.close()
-    await store.close()
+def test_an_account_is_added_and_listed(operate):
+    """The new account's id and e-mail are printed; the list has one line for each account."""
+    added = operate(
+        *("users", "add", ANN, "--phone", "+441632960961", "--password-stdin"),
+        typed="password123\n",
+    )
+    assert added == (0, [f"Account 1 created for {ANN}."], [])
+    status, (line,), errors = operate("users", "list")
+    assert (status, errors) == (0, [])
+    columns = line.split("\t")
+    assert columns[:4] == ["1", ANN, "+441632960961", "enabled"]
+    assert columns[5] == "-"
 
 
-async def test_prompt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a terminal the password is asked for twice, and two that differ are refused."""
-    answers: Iterator[str] = iter(["password123", "password123", "password123", "password124"])
-    monkeypatch.setattr(getpass, "getpass", lambda prompt: next(answers))
-    assert (await run("users", "add", "ann@example.com"))[0] == 0
-    status, _, error = await run("users", "add", "bob@example.com")
-    assert (status, error) == (1, "The two passwords differ.\n")
+@pytest.mark.parametrize(
+    ("arguments", "typed", "named"),
+    [
+        ((ANN,), "short\n", "password"),
+        (("not an e-mail",), "password123\n", "email"),
+        ((ANN, "--phone", "123"), "password123\n", "phone"),
+        ((ANN,), "", "password"),
+    ],
+)
+def test_an_account_that_cannot_be_is_refused(operate, arguments, typed, named):
+    """One line says which value is wrong; nothing is created."""
+    status, lines, errors = operate("users", "add", *arguments, "--password-stdin", typed=typed)
+    assert (status, lines, len(errors)) == (1, [], 1)
+    assert errors[0].startswith(f"{named}: ")
+    assert operate("users", "list") == (0, [], [])
 
 
-@pytest.mark.parametrize("word", ["--password", "password123"])
-async def test_no_password_in_arguments(run: Run, word: str) -> None:
-    """A password among the arguments is not taken."""
-    with pytest.raises(SystemExit):
-        await run("users", "add", "ann@example.com", word)
+@pytest.mark.usefixtures("add_ann")
+def test_an_email_is_added_once(operate):
+    """Another spelling of a taken e-mail is taken as well."""
+    again = operate("users", "add", "ANN@Example.com", "--password-stdin", typed="password123\n")
+    assert again == (1, [], ["This e-mail already has an account."])
 
 
-async def test_refusals(run: Run) -> None:
-    """What cannot be is one sentence on standard error and exit status 1."""
-    await add(run)
-    status, printed, error = await add(run, "ANN@example.com")
-    assert (status, printed, error) == (1, "", "This e-mail already has an account.\n")
-    status, _, error = await run("users", "add", "b@example.com", "--password-stdin", stdin="short")
-    assert (status, error) == (1, "password: Length must be between 8 and 256.\n")
-    status, _, error = await add(run, "nobody")
-    assert (status, error) == (1, "email: Not a valid email address.\n")
-    for command in ("users disable", "users enable", "token"):
-        status, _, error = await run(*command.split(), "9")
-        assert (status, error) == (1, "There is no account '9'.\n")
+@pytest.mark.usefixtures("add_ann")
+def test_a_token_is_all_that_is_printed(operate, settings):
+    """The output of `token` can be put into a header as it is."""
+    status, (token,), errors = operate("token", ANN)
+    assert (status, errors) == (0, [])
+    assert OwnTokens(settings.jwt_secret, None).verify(token).account_id == "1"
+    assert operate("token", "1")[0] == 0
 
 
-async def test_disable_and_enable(run: Run) -> None:
-    """An account is disabled and enabled by e-mail or id, and listed as what it is."""
-    await add(run)
-    assert (await run("users", "disable", "Ann@EXAMPLE.com"))[0] == 0
-    status, printed, error = await run("token", "ann@example.com")
-    assert (status, printed) == (1, "")
-    assert "disabled" in error
-    assert (await run("users", "list"))[1].split("\t")[3] == "disabled"
-    assert (await run("users", "enable", "1"))[0] == 0
-    assert (await run("users", "list"))[1].split("\t")[3] == "enabled"
+@pytest.mark.usefixtures("add_ann")
+def test_a_disabled_account_gets_no_token(operate):
+    """Disabling and enabling are by e-mail or id."""
+    assert operate("users", "disable", "1") == (0, [f"Account 1 ({ANN}) is disabled."], [])
+    assert operate("users", "list")[1][0].split("\t")[3] == "disabled"
+    status, lines, errors = operate("token", ANN)
+    assert (status, lines, len(errors)) == (1, [], 1)
+    assert operate("users", "enable", ANN) == (0, [f"Account 1 ({ANN}) is enabled."], [])
+    assert operate("token", ANN)[0] == 0
 
 
-async def test_list(run: Run) -> None:
-    """Every account is a line with id, e-mail, phone, state, time and name."""
-    await add(run, "ann@example.com", "--phone", "+441632960961")
-    await add(run, "bob@example.com", "--name", "Bob")
-    lines = [line.split("\t") for line in (await run("users", "list"))[1].splitlines()]
-    assert [[*line[:4], line[5]] for line in lines] == [
-        ["1", "ann@example.com", "+441632960961", "enabled", "-"],
-        ["2", "bob@example.com", "-", "enabled", "Bob"],
+@pytest.mark.parametrize(
+    "command", [("token",), ("users", "disable"), ("users", "enable")], ids=" ".join
+)
+@pytest.mark.parametrize("account", ["nobody@example.com", "999"])
+def test_an_unknown_account_is_named(operate, command, account):
+    """A mistyped account is one line on standard error and exit status 1."""
+    assert operate(*command, account) == (1, [], [f"There is no account {account!r}."])
+
+
+def test_the_examples_load_twice(operate):
+    """The second run adds nothing and says so."""
+    status, lines, errors = operate("demo")
+    assert (status, errors) == (0, [])
+    assert all(line.startswith("added: ") for line in lines)
+    status, again, errors = operate("demo")
+    assert (status, errors) == (0, [])
+    assert [line.removeprefix("there already: ") for line in again] == [
+        line.removeprefix("added: ") for line in lines
     ]
 
 
-async def test_token(run: Run, settings: Settings) -> None:
-    """The token command prints a token that the server accepts, and nothing else."""
-    await add(run)
-    status, printed, error = await run("token", "ann@example.com")
-    assert (status, error) == (0, "")
-    store = await open_store(settings)
-    passwords = Passwords(CHEAP)
-    tokens = OwnTokens(settings.jwt_secret, timedelta(minutes=1))
-    authenticate = Authenticator(Accounts(store.database, passwords), tokens)
-    assert (await authenticate(printed.removesuffix("\n"))).email == "ann@example.com"
-    passwords.close()
-    await store.close()
+def test_the_examples_have_no_place_in_production(operate):
+    """Everybody knows their passwords."""
+    status, lines, errors = operate("demo", environment="production")
+    assert (status, lines, len(errors)) == (1, [], 1)
+    assert "production" in errors[0]
+    assert operate("users", "list") == (0, [], [])

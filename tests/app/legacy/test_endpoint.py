@@ -150,7 +150,7 @@ async def test_a_stopping_server_says_goodbye(raw_endpoint):
 
 
 async def test_the_goodbye_does_not_wait_for_the_dead(raw_endpoint):
-    """A peer that never answers the close frame holds up a stopping server for a second."""
+    """A peer that never answers the close frame holds up a stopping server for half a second."""
     raw = await raw_endpoint()
     silent = await raw.raw("1", autoclose=False)
     await asyncio.wait_for(raw.endpoint.close_all(), PATIENCE_S)
