@@ -5,7 +5,6 @@ long-polling payload, where packets are joined by the record separator U+001E.
 """
 
 import base64
-import binascii
 from functools import cached_property
 
 from app.realtime.frames import binary_frame, text_frame
@@ -83,5 +82,5 @@ def decode_payload(body: bytes) -> list[tuple[str, Message]]:
             else decode(part)
             for part in parts
         ]
-    except (UnicodeDecodeError, binascii.Error) as error:
+    except ValueError as error:
         raise MalformedPacketError(str(error)) from None

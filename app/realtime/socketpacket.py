@@ -3,7 +3,7 @@
 from typing import Any
 
 import socketio
-from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, CONNECT, EVENT
+from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, CONNECT, DISCONNECT, EVENT
 
 from app.realtime import wirejson
 
@@ -39,7 +39,7 @@ class StrictPacket(socketio.packet.Packet):  # type: ignore[misc]
         elif self.packet_type == CONNECT:
             valid = data is None or isinstance(data, dict)
         else:
-            valid = data is None
+            valid = self.packet_type == DISCONNECT and data is None
         binary = self.packet_type in (BINARY_EVENT, BINARY_ACK)
         if not valid or binary != (attachments > 0) or attachments > MAX_ATTACHMENTS:
             raise ValueError("malformed Socket.IO packet")

@@ -7,7 +7,6 @@ less for each connection, and nothing between a frame and the socket.
 
 import asyncio
 import base64
-import binascii
 import hashlib
 from http import HTTPStatus
 from typing import Any
@@ -43,7 +42,7 @@ def accept_key(request: web.BaseRequest) -> str:
     key = headers.get("Sec-WebSocket-Key", "")
     try:
         valid = len(base64.b64decode(key, validate=True)) == _KEY_LENGTH
-    except binascii.Error:
+    except ValueError:
         valid = False
     if not valid:
         raise web.HTTPBadRequest(reason="Malformed Sec-WebSocket-Key")
