@@ -8,7 +8,6 @@ follows, goes through the transport, which waits for the socket to become writab
 
 import asyncio
 import logging
-import os
 import sys
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -60,20 +59,11 @@ def current() -> Outbox:
     return outbox
 
 
-def descriptor(transport: asyncio.Transport) -> int | None:
-    """Give the file descriptor that may be written to directly, or None where that cannot be."""
+NO_DESCRIPTOR = -1
+
+
+def descriptor(transport: asyncio.Transport) -> int:
+    """Give the file descriptor that may be written to directly, or `NO_DESCRIPTOR`."""
     if sys.platform == "win32" or transport.get_extra_info("sslcontext") is not None:
-        return None
+        return NO_DESCRIPTOR
     return int(transport.get_extra_info("socket").fileno())
-
-
-def write_now(fd: int, data: bytes) -> int:
-    """Write what the kernel takes at once; gives how many bytes that was.
-
-    Raises:
-        OSError: the connection is broken.
-    """
-    try:
-        return os.write(fd, data)
-    except (BlockingIOError, InterruptedError):
-        return 0

@@ -24,26 +24,34 @@ class MalformedPacketError(Exception):
 
 
 class Packet:
-    """A packet to send, encoded at most once for each transport, whoever and how many get it."""
+    """A packet to send, encoded at most once for each transport, whoever and how many get it.
 
-    def __init__(self, kind: str, data: Message = "") -> None:
-        """Make a packet; binary `data` is always a message."""
+    A message in several parts (Socket.IO's binary attachments) is one packet here: its parts must
+    not be torn apart.
+    """
+
+    def __init__(self, kind: str, *parts: Message) -> None:
+        """Make a packet; a binary part is always a message."""
         self._kind = kind
-        self._data = data
+        self._parts = parts or ("",)
 
     @cached_property
     def frame(self) -> bytes:
-        """The packet as a WebSocket frame."""
-        if isinstance(self._data, bytes):
-            return binary_frame(self._data)
-        return text_frame((self._kind + self._data).encode())
+        """The packet as WebSocket frames, one for each part."""
+        return b"".join(
+            binary_frame(part)
+            if isinstance(part, bytes)
+            else text_frame(f"{self._kind}{part}".encode())
+            for part in self._parts
+        )
 
     @cached_property
     def text(self) -> str:
-        """The packet as part of a long-polling payload."""
-        if isinstance(self._data, bytes):
-            return "b" + base64.b64encode(self._data).decode()
-        return self._kind + self._data
+        """The packet as it stands in a long-polling payload."""
+        return SEPARATOR.join(
+            "b" + base64.b64encode(part).decode() if isinstance(part, bytes) else self._kind + part
+            for part in self._parts
+        )
 
 
 PING_PACKET = Packet(PING)

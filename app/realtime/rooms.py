@@ -110,13 +110,12 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
             socketio.packet.EVENT, namespace=namespace, data=[event, *arguments]
         ).encode()
         parts = encoded if isinstance(encoded, list) else [encoded]
-        messages = [Packet(packets.MESSAGE, part) for part in parts]
+        message = Packet(packets.MESSAGE, *parts)
         sessions = self.server.eio.sockets
         for sid, eio_sid in self._members(namespace, targets).items():
             session = sessions.get(eio_sid)
             if session is not None and sid not in skipped:
-                for message in messages:
-                    session.send(message)
+                session.send(message)
 
     def _tell_peers(
         self, event: str, data: Any, namespace: str, targets: Any, except_room: str | None
@@ -149,6 +148,10 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
                 members.pop(sid, None)
             return members
         names = targets if isinstance(targets, (list, tuple)) else [targets]
+        if len(names) == 1 and names[0] in rooms:
+            # The common case of a large room is spared the copy; nobody changes it meanwhile.
+            alone: dict[str, str] = rooms[names[0]]
+            return alone
         members = {}
         for name in names:
             if name in rooms:
@@ -159,7 +162,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
 
     def get_participants(self, namespace: str, room: Any) -> Iterator[tuple[str, str]]:
         """Give (sid, Engine.IO sid) of the members of a room or of several."""
-        yield from self._members(namespace, room).items()
+        yield from tuple(self._members(namespace, room).items())
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
         """Give the rooms a client is in, its own included."""

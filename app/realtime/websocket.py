@@ -6,6 +6,7 @@ assembles messages, bounds what waits to be sent, and writes finished frames str
 
 import asyncio
 import logging
+import os
 from typing import Protocol, cast
 
 from websockets.exceptions import InvalidState
@@ -64,6 +65,7 @@ class WebSocket(asyncio.BufferedProtocol):
         "_transport",
         "_unsent",
         "listener",
+        "open",
     )
 
     def __init__(self, listener: Listener, *, message_bytes: int, unsent_bytes: int) -> None:
@@ -77,42 +79,45 @@ class WebSocket(asyncio.BufferedProtocol):
         self._close_timer: asyncio.TimerHandle | None = None
         self._closed_here = False
         self._outbox = outbox.current()
-        self._pending: list[bytes] = []
+        # One frame is the common case and needs no list.
+        self._pending: bytes | list[bytes] | None = None
         self._blocked = False
-        self._fd: int | None = None
-
-    @property
-    def open(self) -> bool:
+        self._fd = outbox.NO_DESCRIPTOR
+        self.open = True
         """Whether messages can still be sent."""
-        return self._transport is not None and self._parser.state is State.OPEN
 
     def begin_with(self, handshake: bytes) -> None:
         """Put the answer to the opening handshake before all frames."""
-        self._put(handshake)
+        self.write(handshake)
 
     def write(self, frame: bytes) -> None:
         """Send a finished frame with the others of this turn; never waits.
 
         A peer that has too much unread is closed with 1013.
         """
-        if self._parser.state is State.OPEN:
-            self._put(frame)
-
-    def _put(self, data: bytes) -> None:
-        if not self._pending:
+        if not self.open:
+            return
+        pending = self._pending
+        if pending is None:
+            self._pending = frame
             self._outbox.add(self)
-        self._pending.append(data)
+        elif isinstance(pending, list):
+            pending.append(frame)
+        else:
+            self._pending = [pending, frame]
 
     def send_pending(self) -> None:
         """Write what was gathered (called by the outbox at the end of the turn)."""
         transport, pending = self._transport, self._pending
-        if transport is None or not pending:
+        self._pending = None
+        if pending is None or transport is None:
             return
-        data = pending[0] if len(pending) == 1 else b"".join(pending)
-        pending.clear()
-        if not self._blocked and self._fd is not None:
+        data = b"".join(pending) if isinstance(pending, list) else pending
+        if not self._blocked:
             try:
-                data = data[outbox.write_now(self._fd, data) :]
+                data = data[os.write(self._fd, data) :]
+            except (BlockingIOError, InterruptedError):
+                pass
             except OSError:
                 transport.abort()
                 return
@@ -123,7 +128,7 @@ class WebSocket(asyncio.BufferedProtocol):
             self._too_slow(transport)
 
     def _too_slow(self, transport: asyncio.Transport) -> None:
-        if self._parser.state is State.OPEN:
+        if self.open:
             self.close(CloseCode.TRY_AGAIN_LATER, "too slow")
         elif transport.get_write_buffer_size() > 2 * self._unsent:
             # A flood of pings by a peer that reads no pongs must not fill memory.
@@ -173,8 +178,8 @@ class WebSocket(asyncio.BufferedProtocol):
         self._transport = stream = cast(asyncio.Transport, transport)
         # Any unsent byte counts as blocked: then what follows must queue behind it.
         stream.set_write_buffer_limits(high=0)
-        self._blocked = stream.get_write_buffer_size() > 0
         self._fd = outbox.descriptor(stream)
+        self._blocked = self._fd == outbox.NO_DESCRIPTOR or stream.get_write_buffer_size() > 0
         self.listener.opened(self)
 
     def pause_writing(self) -> None:
@@ -183,7 +188,7 @@ class WebSocket(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         """Note that everything was taken by the kernel (asyncio)."""
-        self._blocked = False
+        self._blocked = self._fd == outbox.NO_DESCRIPTOR
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Say where to read to (asyncio)."""
@@ -217,7 +222,8 @@ class WebSocket(asyncio.BufferedProtocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
         self._transport = None
-        self._pending.clear()
+        self._pending = None
+        self.open = False
         close = self._parser.close_rcvd or self._parser.close_sent
         code = close.code if close else CloseCode.ABNORMAL_CLOSURE
         self.listener.lost(int(code), close.reason if close else "")
@@ -259,12 +265,13 @@ class WebSocket(asyncio.BufferedProtocol):
         """Send what the parser wants said; its empty chunk means that all is said."""
         for chunk in self._parser.data_to_send():
             if chunk:
-                self._put(chunk)
+                self.write(chunk)
             elif self._transport is not None:
                 self.send_pending()
                 self._transport.close()
                 # It waits for the peer to read, who may never do so.
                 self._cut_later()
+        self.open = self._parser.state is State.OPEN
         if self._parser.close_expected():
             self.send_pending()
             self._cut_later()
