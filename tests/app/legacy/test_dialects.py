@@ -22,6 +22,7 @@ SPOKEN = set(NOTIFICATIONS)
 NEVER_SPOKEN = {
     ("stories", "story.created"): "stories-events.md tells authors of views and reactions only",
     ("stories", "story.deleted"): "stories-events.md tells authors of views and reactions only",
+    ("stories", "story.unreacted"): "stories-events.md tells authors of views and reactions only",
 }
 """Events that no document has a frame for, and why that is right."""
 
