@@ -53,7 +53,7 @@ class Origins:
         if origin and self.allow(request):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Retry-After"
-            response.headers[hdrs.VARY] = "Origin"
+            response.headers.add(hdrs.VARY, "Origin")
 
 
 def _host(origin: str) -> str | None:

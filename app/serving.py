@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -38,9 +39,8 @@ Accepted: our own tokens{firebase}.
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        _on_signal(number, stop.set)
     runner = web.AppRunner(await create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
         await runner.setup()
@@ -56,6 +56,15 @@ async def serve(settings: Settings) -> None:
     finally:
         await runner.cleanup()
     logger.info("stopped")
+
+
+def _on_signal(number: signal.Signals, act: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(number, act)
+    except NotImplementedError:
+        # Windows: its event loops take signals the plain way only.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
 
 
 def welcome(settings: Settings) -> str:

@@ -100,6 +100,24 @@ async def test_sigterm_in_mid_traffic(start_server):
         assert status == 200
 
 
+async def test_sigterm_does_not_wait_for_the_slow(start_server):
+    """Clients that do not answer, and requests that never end, hold up nobody beyond 5 s."""
+    program = await start_server()
+    doors = program.doors
+    token, _ = await sign_up(doors, "ann")
+    deaf = await doors.raw(token, autoclose=False)
+    host, port = doors.url.removeprefix("http://").split(":")
+    _, unfinished = await asyncio.open_connection(host, int(port))
+    unfinished.write(b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+    poller = await doors.socketio(token, transports=("polling",))
+    began = time.monotonic()
+    assert await program.stop() == 0
+    assert time.monotonic() - began < 5
+    assert await deaf.closed() == 1001
+    await poller.gone()
+    unfinished.close()
+
+
 async def ping_forever(client):
     """Keep frames coming until the server closes; gives the close code."""
     with suppress(ConnectionError):
