@@ -300,6 +300,7 @@ class TestCrash:
         account = await accounts.sign_up("ann@example.com", PASSWORD)
         assert await accounts.log_in("ann@example.com", PASSWORD) == account
 
+    @pytest.mark.atomic
     async def test_one_takes_over(
         self, accounts: Accounts, database: Database, passwords: Passwords, clock: HandClock
     ) -> None:
