@@ -20,6 +20,17 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_LENGTH = 16
 
 
+class _Nobody(asyncio.Protocol):
+    """Hears nothing; its one function is shared, where a method would be bound anew each time."""
+
+    @staticmethod
+    def data_received(data: bytes) -> None:
+        """Ignore."""
+
+
+_NOBODY = _Nobody()
+
+
 def wants_websocket(request: web.BaseRequest) -> bool:
     """Whether the request asks for an upgrade to WebSocket."""
     return request.headers.get("Upgrade", "").lower() == "websocket"
@@ -71,8 +82,10 @@ class Upgrade(web.StreamResponse):
             b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + self._accept.encode() + b"\r\n\r\n"
         )
-        # uvloop does not change the way it reads while it does so.
+        # uvloop does not change the way it reads while it does so, and it holds on to the
+        # `data_received` of the last protocol that had one: let that not be aiohttp's, 2 KB each.
         transport.pause_reading()
+        transport.set_protocol(_NOBODY)
         transport.set_protocol(socket)
         transport.resume_reading()
         socket.connection_made(transport)
