@@ -48,8 +48,8 @@ FORBIDDEN = {
     "": {"tests", "bench"},
 }
 
-LEGACY_FIELDS = {"notification_type", "conversationId", "channel_joined", "channel_left"}
-"""Words of the documents' frames that no new payload uses."""
+LEGACY_FIELDS = {"notification_type", "conversationId"}
+"""Fields of the documents' frames that no new payload has."""
 
 STORE_DRIVERS = {"motor", "tinymongo"}
 STORE_MODULES = {"app/store.py", "app/embedded.py"}
@@ -106,7 +106,7 @@ def test_only_the_store_knows_the_drivers():
 
 
 def test_legacy_words_are_spelled_in_the_dialects_only():
-    """No string outside app/legacy is a field or a type that only legacy frames have."""
+    """No string outside app/legacy is a field that only legacy frames have."""
     wrong = [
         f"{path.relative_to(ROOT)} spells {node.value}"
         for path in sources()

@@ -4,8 +4,10 @@ import asyncio
 import logging
 
 import pytest
+from aiohttp import web
 
-from app.access_log import printable
+from app.access_log import log_requests, printable
+from app.rest.errors import problems
 from tests.live import PATIENCE_S
 
 SECRET = "eyJhbGciOi.secret"
@@ -71,9 +73,10 @@ async def test_polls_are_logged_for_debugging_only(server, lines):
         b"/\xff\xfe",
     ],
 )
-async def test_a_path_forges_no_line(server, lines, path):
+async def test_a_path_forges_no_line(listening, lines, path):
     """Whatever a path holds, its line stays one line of printable ASCII."""
-    host, port = server.url.removeprefix("http://").split(":")
+    url = await listening.start(web.Application(middlewares=[log_requests, problems]))
+    host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
