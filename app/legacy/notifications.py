@@ -1,5 +1,6 @@
 """The dialect of `/ws`: the frames of `stories-events.md` and `market-notifications.md`."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,8 @@ from app.legacy.dialect import Speaker
 from app.legacy.times import whole_seconds
 from app.realtime.wirejson import dumps
 from models.identity import Identity
+
+logger = logging.getLogger(__name__)
 
 Data = dict[str, Any]
 
@@ -38,9 +41,27 @@ def _story_reacted(data: Data) -> Data:
     }
 
 
+def _notification(data: Data) -> Data:
+    # Frames are made only where somebody is there to get one, and `/ws` has one connection of each
+    # user, so this is once for each frame sent. The line is that of `market-notifications.md`.
+    logger.info("Sent message to UserID=%s", data["user_id"])
+    return {
+        "type": "notification",
+        "data": {
+            "id": data["id"],
+            "title": data["title"],
+            "message": data["message"],
+            "notification_type": data["type"],
+            "link": data["link"],
+            "timestamp": whole_seconds(data["created_at"]),
+        },
+    }
+
+
 FRAMES: dict[tuple[str, str], Callable[[Data], Data]] = {
     ("stories", "story.viewed"): _story_viewed,
     ("stories", "story.reacted"): _story_reacted,
+    ("market", "notification"): _notification,
 }
 """Every event that the documents have a frame for."""
 

@@ -22,6 +22,8 @@ SPOKEN = set(NOTIFICATIONS)
 NEVER_SPOKEN = {
     ("stories", "story.created"): "stories-events.md tells authors of views and reactions only",
     ("stories", "story.deleted"): "stories-events.md tells authors of views and reactions only",
+    ("market", "notification.read"): "market-notifications.md has no inbox to clear",
+    ("market", "notification.archived"): "market-notifications.md has no inbox to clear",
     ("stories", "story.unreacted"): "stories-events.md tells authors of views and reactions only",
 }
 """Events that no document has a frame for, and why that is right."""
@@ -30,6 +32,7 @@ DOCUMENTED_TYPES = {
     "notifications": {
         "connected",
         "error",
+        "notification",
         "ping",
         "pong",
         "story.reacted",

@@ -6,15 +6,28 @@ import pytest
 
 from app.legacy.notifications import NotificationsDialect
 from models.identity import Identity
+from models.notifications.events import NotificationArchived, NotificationsRead, Notified
 from models.stories.events import StoryCreated, StoryDeleted, StoryReacted, StoryViewed
 from tests.frames import golden, spelled
 
 STORY_ID = "550e8400-e29b-41d4-a716-446655440000"
 AT = "2023-10-01T12:00:00.000Z"
 
+MATCHED = Notified(
+    user_id="1",
+    id=123,
+    type="match_created",
+    title="Your bid has been matched!",
+    message="Your bid for Nike Air Jordan 1 (US 9) has been matched at $220",
+    link="/orders/1",
+    created_at="2026-01-15T20:00:00.000Z",
+    unread=1,
+    revision=1,
+)
 DOCUMENTED = [
     StoryViewed(story_id=STORY_ID, viewer_id="user123", viewed_at=AT),
     StoryReacted(story_id=STORY_ID, user_id="user123", emoji="❤️", reacted_at=AT),
+    MATCHED,
 ]
 UNSPOKEN = [
     StoryCreated(
@@ -26,6 +39,8 @@ UNSPOKEN = [
         expires_at=AT,
     ),
     StoryDeleted(story_id=STORY_ID, author_id="1"),
+    NotificationsRead(ids=(123,), unread=0, revision=2),
+    NotificationArchived(id=123, unread=0, revision=2),
 ]
 
 

@@ -1,0 +1,68 @@
+"""Which addresses a push may go to.
+
+Whoever subscribes chooses the endpoint, so it may name anything this server can reach: its own
+machine, its neighbours, the cloud's metadata service. In production only public ones are allowed,
+over https; the sender checks the addresses that names stand for with `is_public` as well.
+"""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+from models.errors import Invalid
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+HTTPS_PORT = 443
+
+
+def check_endpoint(endpoint: str, *, public_only: bool) -> None:
+    """Refuse what is not a push service's address.
+
+    Without `public_only`, for one's own machine, http and any address will do.
+
+    Raises:
+        Invalid: field `endpoint` says why.
+    """
+    try:
+        parts = urlsplit(endpoint)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        raise _refused("Not an address.")
+    if parts.username is not None or parts.password is not None:
+        raise _refused("An address without a user name, please.")
+    if parts.scheme != "https" and (public_only or parts.scheme != "http"):
+        raise _refused("Push services are reached by https.")
+    if public_only and port not in (None, HTTPS_PORT):
+        raise _refused("Push services listen on port 443.")
+    if public_only and not _may_be_public(host):
+        raise _refused("Not the address of a public service.")
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address, as text, belongs to the public internet."""
+    try:
+        parsed: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return is_public(str(parsed.ipv4_mapped))
+        if parsed in _NAT64:
+            return is_public(str(IPv4Address(int(parsed) & 0xFFFFFFFF)))
+        if parsed.sixtofour is not None or parsed.teredo is not None:
+            return False
+    return parsed.is_global and not parsed.is_multicast
+
+
+def _may_be_public(host: str) -> bool:
+    """Judge what is written; names are judged again by what they resolve to."""
+    labels = host.rstrip(".").split(".")
+    # The last label of a name is never a number; 127.1 and 0x7f.1 are ways to write an address.
+    if ":" in host or labels[-1][:1].isdigit():
+        return is_public(host)
+    return len(labels) > 1 and labels[-1].lower() not in {"localhost", "local", "internal"}
+
+
+def _refused(why: str) -> Invalid:
+    return Invalid("Some fields are not valid.", fields={"endpoint": [why]})
