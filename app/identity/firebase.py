@@ -31,8 +31,11 @@ FETCH_TIMEOUT_S = 5
 KEYS_MIN_AGE_S = 30
 """An unknown key id fetches again no sooner: invented ids must not become a flood at Google."""
 
+RETRY_S = 5
 KEYS_DEFAULT_AGE_S = 3600
 KEYS_MAX_AGE_S = 86_400
+KEYS_GRACE_S = 86_400
+"""Google publishes a key for days; a day without reaching it is an outage of our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class FirebaseTokens:
 class SigningKeys:
     """The published keys (RFC 7517) by key id, fetched when needed and kept as told.
 
-    Keys past their age are still used while the address cannot be reached.
+    Keys past their age are used for `KEYS_GRACE_S` more while the address cannot be reached.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -116,10 +119,11 @@ class SigningKeys:
             async with self._fetching:
                 await self._fetch_if_due(key_id)
         key = self._keys.get(key_id)
-        if key is not None:
+        if key is not None and self._clock() < self._fresh_until + KEYS_GRACE_S:
             return key
         if self._failed:
-            raise Unavailable("The keys of Firebase cannot be had; try again.", retry_after_s=5)
+            message = "The keys of Firebase cannot be had; try again."
+            raise Unavailable(message, retry_after_s=RETRY_S)
         raise token_invalid()
 
     async def close(self) -> None:
@@ -130,18 +134,19 @@ class SigningKeys:
     async def _fetch_if_due(self, key_id: str) -> None:
         now = self._clock()
         known = key_id in self._keys and now < self._fresh_until
-        if known or now - self._tried_at < (1 if self._failed else KEYS_MIN_AGE_S):
+        if known or now - self._tried_at < (RETRY_S if self._failed else KEYS_MIN_AGE_S):
             return
-        self._tried_at = now
+        # Until it has succeeded: the request that fetches may be cancelled.
+        self._failed = True
         try:
             self._keys, age_s = await self._fetch()
         except (aiohttp.ClientError, TimeoutError, ValueError, jwt.PyJWTError) as error:
-            # The key set may be unreachable for a moment; the address is no secret, tokens are.
             logger.warning("cannot fetch signing keys from %s: %r", self._url, error)
-            self._failed = True
         else:
             self._failed = False
             self._fresh_until = now + age_s
+        # By the end, not the beginning: those who waited meanwhile must not each wait once more.
+        self._tried_at = self._clock()
 
     async def _fetch(self) -> tuple[dict[str, jwt.PyJWK], float]:
         if self._http is None:

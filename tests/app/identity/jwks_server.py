@@ -1,5 +1,6 @@
 """A JWKS address of a test's own, and Firebase ID tokens signed with its keys."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -14,12 +15,15 @@ PROJECT = "a-project"
 
 
 class JwksServer:
-    """Publishes public keys, counts the fetches, and can be told to fail."""
+    """Publishes public keys, counts the fetches, and can be told to fail or to wait."""
 
     def __init__(self) -> None:
         self.private: dict[str, rsa.RSAPrivateKey] = {}
         self.published: list[str] = []
         self.fetches = 0
+        self.asked = asyncio.Event()
+        self.hold = asyncio.Event()
+        self.hold.set()
         self.status = 200
         self.body: str | None = None
         self.cache_control = "public, max-age=3600"
@@ -54,6 +58,8 @@ class JwksServer:
 
     async def _keys(self, _: web.Request) -> web.Response:
         self.fetches += 1
+        self.asked.set()
+        await self.hold.wait()
         keys = [
             json.loads(RSAAlgorithm.to_jwk(self.private[key_id].public_key()))
             | {"kid": key_id, "use": "sig", "alg": "RS256"}

@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
-from app.identity.firebase import FirebaseTokens, FirebaseUser
+from app.identity.firebase import KEYS_GRACE_S, RETRY_S, FirebaseTokens, FirebaseUser
 from models.errors import Unauthorized, Unavailable
 from tests.app.identity.conftest import Seconds
 from tests.app.identity.jwks_server import PROJECT, JwksServer
@@ -138,7 +138,7 @@ async def test_keys_away(
     with pytest.raises(Unavailable):
         await firebase.verify(jwks.token())
     jwks.status, jwks.body = 200, None
-    seconds.now += 2
+    seconds.now += RETRY_S
     assert (await firebase.verify(jwks.token())).uid == "uid-A"
 
 
@@ -153,7 +153,7 @@ async def test_unreachable(jwks: JwksServer, seconds: Seconds) -> None:
 async def test_outage_with_known_keys(
     jwks: JwksServer, firebase: FirebaseTokens, seconds: Seconds
 ) -> None:
-    """Keys that are known serve on past their age while new ones cannot be fetched."""
+    """Known keys serve for a day past their age while new ones cannot be fetched, no longer."""
     await firebase.verify(jwks.token())
     jwks.status = 503
     seconds.now += 4000
@@ -161,3 +161,26 @@ async def test_outage_with_known_keys(
     jwks.add_key("two", published=False)
     with pytest.raises(Unavailable):
         await firebase.verify(jwks.token("two"))
+    seconds.now += KEYS_GRACE_S
+    with pytest.raises(Unavailable):
+        await firebase.verify(jwks.token())
+
+
+async def test_outage_is_waited_for_once(jwks: JwksServer, firebase: FirebaseTokens) -> None:
+    """Of many requests that meet an outage together, one asks and all are told."""
+    jwks.status = 503
+    results = await asyncio.gather(
+        *(firebase.verify(jwks.token()) for _ in range(10)), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [Unavailable] * 10
+    assert jwks.fetches == 1
+
+
+async def test_cancelled_fetch(jwks: JwksServer, firebase: FirebaseTokens) -> None:
+    """A request that goes away while it fetches the keys does not make the next token wrong."""
+    jwks.hold.clear()
+    request = asyncio.ensure_future(firebase.verify(jwks.token()))
+    await jwks.asked.wait()
+    request.cancel()
+    jwks.hold.set()
+    assert (await firebase.verify(jwks.token())).uid == "uid-A"
