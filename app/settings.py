@@ -140,7 +140,7 @@ def _read(env: Env) -> Settings:
         refresh_token_days=env.int("REFRESH_TOKEN_DAYS", 30, validate=_POSITIVE),
         firebase_project_id=env.str("FIREBASE_PROJECT_ID", None) or None,
         firebase_jwks_url=env.str("FIREBASE_JWKS_URL", GOOGLE_JWKS_URL),
-        cors_origins=tuple(origin.strip() for origin in env.list("CORS_ORIGINS", [])),
+        cors_origins=tuple(origin.strip() for origin in env.list("CORS_ORIGINS", [], subcast=str)),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0 if development else 1, validate=_NOT_NEGATIVE),
         log_level=env.str(
             "LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR"))
