@@ -154,7 +154,7 @@ async def test_nothing_counts_after_the_servers_close(served: Served) -> None:
 async def test_a_half_closed_connection_ends(served: Served) -> None:
     """A client that says it sends no more has left."""
     wire = await engine(served)
-    wire.writer.write_eof()
+    wire.half_close()
     assert await served.reason() == "transport close"
     assert await wire.closed() == GONE
 
@@ -169,7 +169,7 @@ async def test_a_half_closed_client_that_never_reads_is_cut(
     (session,) = served.engine.sockets.values()
     wire.writer.transport.pause_reading()
     session.send(Packet(MESSAGE, "x" * 30_000_000))
-    wire.writer.write_eof()
+    wire.half_close()
     assert await served.reason() == "transport close"
 
 

@@ -30,6 +30,7 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self._half_closed = False
 
     @classmethod
     async def open(
@@ -89,10 +90,18 @@ class Wire:
                 if opcode is CLOSE:
                     assert code == GONE, "two close frames"
                     code = int.from_bytes(payload[:2], "big")
-                    self.writer.write(frame(CLOSE, payload))
+                    if not self._half_closed:
+                        self.writer.write(frame(CLOSE, payload))
         except (asyncio.IncompleteReadError, ConnectionError):
             await self.leave()
             return code
+
+    def half_close(self) -> None:
+        """Say that no more will be sent."""
+        self._half_closed = True
+        # The server may have hung up already.
+        with suppress(OSError):
+            self.writer.write_eof()
 
     async def leave(self) -> None:
         """Hang up, if that has not happened."""
