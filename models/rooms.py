@@ -9,3 +9,13 @@ def user_room(account_id: str) -> str:
 def public_stories_room() -> str:
     """Everyone who may see public stories: every connected account."""
     return "stories:public"
+
+
+def conversation_room(conversation_id: str) -> str:
+    """Every connection that joined a channel, or a conversation, by name."""
+    return f"conversation:{conversation_id}"
+
+
+def book_room(product_id: str, size: str) -> str:
+    """Everyone who follows the bids and asks for a product in one size."""
+    return f"book:{product_id}:{size}"
