@@ -7,12 +7,15 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from app.rest.notifications import NotificationsRest
 from app.rest.stories import StoriesRest
 from app.settings import Settings
 from models.database import Database
 from models.events import Publisher
+from models.notifications.operations import Notifications
 from models.stories.operations import Stories
 from namespaces.base import Commands
+from namespaces.notifications import NotificationCommands
 from namespaces.stories import StoriesCommands
 
 
@@ -23,6 +26,7 @@ class Foundation:
     database: Database
     publisher: Publisher
     settings: Settings
+    notify: Notifications
 
 
 class Model(Protocol):
@@ -70,4 +74,7 @@ def _stories(on: Foundation) -> Stories:
     return Stories(on.database, on.publisher, lifetime=lifetime)
 
 
-DOMAINS = (Row(_stories, StoriesCommands, StoriesRest),)
+DOMAINS = (
+    Row(_stories, StoriesCommands, StoriesRest),
+    Row(lambda on: on.notify, NotificationCommands, NotificationsRest),
+)

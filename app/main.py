@@ -18,6 +18,7 @@ from app.identity.own_jwt import OwnTokens
 from app.identity.revocation import RevocationWatch
 from app.legacy.endpoint import RawEndpoint
 from app.legacy.notifications import NotificationsDialect
+from app.notifying import add_notifications
 from app.origins import Origins
 from app.proxies import forwarded
 from app.realtime import inbox
@@ -66,7 +67,10 @@ async def create_app(settings: Settings) -> web.Application:
     passwords = Passwords()
     accounts = build_accounts(settings, store, passwords)
     authenticate = _add_identity(app, settings, accounts)
-    foundation = Foundation(store.database, RoomPublisher(manager), settings)
+    publisher = RoomPublisher(manager)
+    app.cleanup_ctx.append(_closing(store, passwords))
+    notify = add_notifications(app, settings, store.database, publisher, accounts.find)
+    foundation = Foundation(store.database, publisher, settings, notify)
     domains = [row.build(foundation) for row in DOMAINS]
     doors = [
         Door(domain.commands, authenticate, messages_per_s=settings.limits.messages_per_s)
@@ -92,7 +96,6 @@ async def create_app(settings: Settings) -> web.Application:
     watch = RevocationWatch(
         accounts, [*doors, notifications], interval_s=settings.revocation_check_s
     )
-    app.cleanup_ctx.append(_closing(store, passwords))
     app.cleanup_ctx.append(_lifetime(accounts, domains, watch))
     return app
 

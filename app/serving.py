@@ -9,6 +9,9 @@ from collections.abc import Callable
 from aiohttp import web
 
 from app.main import create_app
+from app.notifying import NOTIFICATIONS
+from app.rest.notifications import SERVICE_TOKEN
+from app.rpc.server import start_rpc
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -33,6 +36,7 @@ Connect:  Socket.IO  io("{url}/stories", {{auth: {{token}}}})
 
 Development mode: data in {data_dir}, reached from {reach}.
 Accepted: our own tokens{firebase}.
+Other services may notify users {services}.
 """
 
 
@@ -41,9 +45,12 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         _on_signal(number, stop.set)
-    runner = web.AppRunner(await create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    app = await create_app(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    rpc = None
     try:
         await runner.setup()
+        rpc = await start_rpc(settings, app[NOTIFICATIONS], app[SERVICE_TOKEN])
         for port in dict.fromkeys((settings.port, *settings.legacy_ports)):
             # A platform's router keeps connections open; the backlog takes a burst of new ones.
             await web.TCPSite(runner, settings.host, port, backlog=2048).start()
@@ -54,6 +61,8 @@ async def serve(settings: Settings) -> None:
         await stop.wait()
         logger.info("stopping")
     finally:
+        if rpc is not None:
+            await rpc.stop()
         await runner.cleanup()
     logger.info("stopped")
 
@@ -78,4 +87,11 @@ def welcome(settings: Settings) -> str:
         firebase=f" and ID tokens of Firebase project {settings.firebase_project_id}"
         if settings.firebase_project_id
         else "",
+        services=_services(settings),
     )
+
+
+def _services(settings: Settings) -> str:
+    token = "with the SERVICE_TOKEN" if settings.service_token else "without a token"
+    grpc = f" and gRPC on port {settings.grpc_port}" if settings.grpc_port else ""
+    return f"{token}: POST /api/v1/notifications{grpc}"

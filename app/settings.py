@@ -82,6 +82,21 @@ class Settings:
     """How soon a connection ends whose account was disabled or whose session was logged out."""
 
     story_lifetime_hours: int
+    service_token: str | None = field(repr=False)
+    """What other services show at the gRPC port and at `POST /api/v1/notifications`."""
+
+    grpc_port: int
+    """0 for none."""
+
+    grpc_port_chosen: bool
+    """Whether `GRPC_PORT` was set: then the server does not start without it."""
+
+    vapid_private_key: str | None = field(repr=False)
+    """Base64url; without it there are no pushes."""
+
+    vapid_subject: str
+    """`mailto:` or `https:`: whom push services ask when something is wrong."""
+
     limits: Limits
 
     @property
@@ -116,6 +131,7 @@ def _read(env: Env) -> Settings:
     data_dir = Path(env.str("DATA_DIR", ".data"))
     mongodb_uri = env.str("MONGODB_URI", None) or None
     jwt_secret = env.str("JWT_SECRET", None) or None
+    service_token = env.str("SERVICE_TOKEN", None) or None
     if not development:
         _require("MONGODB_URI", mongodb_uri)
         _require("JWT_SECRET", jwt_secret)
@@ -123,6 +139,8 @@ def _read(env: Env) -> Settings:
             raise SettingsError(
                 f"JWT_SECRET is shorter than {MIN_SECRET_LENGTH} characters; HS256 needs that many."
             )
+        if service_token and len(service_token) < MIN_SECRET_LENGTH:
+            raise SettingsError(f"SERVICE_TOKEN is shorter than {MIN_SECRET_LENGTH} characters.")
     return Settings(
         environment=environment,
         host=env.str("HOST", "127.0.0.1" if development else "0.0.0.0"),  # noqa: S104 behind the platform's router
@@ -150,6 +168,11 @@ def _read(env: Env) -> Settings:
         raw_ping_interval_s=env.float("RAW_PING_INTERVAL_S", 50.0, validate=_POSITIVE),
         revocation_check_s=env.float("REVOCATION_CHECK_S", 10.0, validate=_POSITIVE),
         story_lifetime_hours=env.int("STORY_LIFETIME_HOURS", 24, validate=_POSITIVE),
+        service_token=service_token,
+        grpc_port=env.int("GRPC_PORT", 50056, validate=validate.Range(0, 65535)),
+        grpc_port_chosen="GRPC_PORT" in os.environ,
+        vapid_private_key=env.str("VAPID_PRIVATE_KEY", None) or None,
+        vapid_subject=env.str("VAPID_SUBJECT", "mailto:admin@localhost"),
         limits=_limits(env),
     )
 

@@ -72,6 +72,7 @@ def environment(settings: Settings) -> Environment:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "DATA_DIR": str(settings.data_dir),
         "MONGODB_DATABASE": settings.mongodb_database,
+        "GRPC_PORT": "0",
     }
     if settings.mongodb_uri:
         variables["MONGODB_URI"] = settings.mongodb_uri

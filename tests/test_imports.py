@@ -44,6 +44,8 @@ FORBIDDEN = {
         "app.rest.auth",
         "app.rest.stories",
     },
+    "app/rpc": {"namespaces", "app.rest", "app.legacy", "app.main", "app.domains"},
+    "app/push": {"namespaces", "app.rest", "app.legacy", "app.main", "app.domains"},
     "app/identity": {"namespaces", "app.rest", "app.legacy", "app.realtime", "app.main"},
     "": {"tests", "bench"},
 }

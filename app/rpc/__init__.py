@@ -1,0 +1,1 @@
+"""gRPC: the door of other services."""
