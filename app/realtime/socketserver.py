@@ -1,6 +1,5 @@
 """The Socket.IO server: python-socketio on our engine, strict about what clients send."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,9 +10,10 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from socketio.packet import CONNECT, CONNECT_ERROR
 from websockets.frames import CloseCode
 
+from app.realtime.deadlines import Deadlines
 from app.realtime.engine import EngineServer
 from app.realtime.rooms import RoomManager
-from app.realtime.session import Reason
+from app.realtime.session import Reason, Session
 from app.realtime.socketpacket import StrictPacket
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,20 @@ library_logger.setLevel(logging.WARNING)
 MAX_REFUSALS = 20
 """Packets refused on one connection before it is closed: CONNECTs to namespaces that are not there
 or do not let it in, and packets for namespaces it is not in. A front end joins a handful."""
+
+
+class _Newcomer:
+    """A session that has not joined a namespace yet."""
+
+    __slots__ = ("_session", "deadline_tick")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.deadline_tick = 0
+
+    def deadline_passed(self) -> None:
+        """Close a client that stays silent."""
+        self._session.close(Reason.SERVER_DISCONNECT)
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
@@ -48,6 +62,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             **engine_options,
         )
         self._connect_timeout_s = connect_timeout_s
+        self._deadlines = Deadlines(connect_timeout_s / 20)
+        self._newcomers: dict[str, _Newcomer] = {}
         self._refusals: dict[str, int] = {}
 
     def _engineio_server_class(self) -> Callable[..., EngineServer]:
@@ -67,17 +83,13 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._connect_timeout_s, self._close_silent, eio_sid)
+        newcomer = self._newcomers[eio_sid] = _Newcomer(self.eio.sockets[eio_sid])
+        self._deadlines.set(newcomer, self._connect_timeout_s)
 
-    def _close_silent(self, eio_sid: str) -> None:
-        session = self.eio.sockets.get(eio_sid)
-        joined = any(
-            self.manager.sid_from_eio_sid(eio_sid, namespace)
-            for namespace in self.manager.get_namespaces()
-        )
-        if session is not None and not joined:
-            session.close(Reason.SERVER_DISCONNECT)
+    def _no_longer_new(self, eio_sid: str) -> None:
+        newcomer = self._newcomers.pop(eio_sid, None)
+        if newcomer is not None:
+            self._deadlines.clear(newcomer)
 
     async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
         # Text while parts of a binary packet are due, or binary when none are, is malformed.
@@ -87,6 +99,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
+        self._no_longer_new(eio_sid)
         self._binary_packet.pop(eio_sid, None)
         self._refusals.pop(eio_sid, None)
 
@@ -157,6 +170,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             packet = self.packet_class(CONNECT, {"sid": sid}, namespace=namespace)
             await self._send_packet(eio_sid, packet)
             await self.manager.connect(sid, namespace)
+            self._no_longer_new(eio_sid)
             return
         await self.manager.disconnect(sid, namespace, ignore_queue=True)
         await self._refuse(eio_sid, namespace, answer)
