@@ -138,16 +138,16 @@ class Served:
         kept: dict[str, Any] = {}
         for engine in (self.engine, self.socketio.eio):
             kept[f"sockets {id(engine)}"] = dict(engine.sockets)
-            kept[f"deadlines {id(engine)}"] = [
-                member for slot in engine.deadlines._slots.values() for member in slot
-            ]
+        wheels = (self.engine.deadlines, self.socketio.eio.deadlines, self.socketio._deadlines)
+        for number, wheel in enumerate(wheels):
+            kept[f"deadlines {number}"] = [m for slot in wheel._slots.values() for m in slot]
         manager = self.manager
         for name in (
             "rooms", "callbacks", "pending_connect", "pending_disconnect",
             "_rooms_of", "_peers", "_rooms_of_peer",
         ):  # fmt: skip
             kept[name] = dict(getattr(manager, name))
-        for name in ("environ", "_binary_packet", "_refusals"):
+        for name in ("environ", "_binary_packet", "_refusals", "_newcomers"):
             kept[name] = dict(getattr(self.socketio, name))
         kept["guests"] = dict(self.door._guests)
         return {name: what for name, what in kept.items() if what}

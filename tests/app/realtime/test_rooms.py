@@ -164,13 +164,15 @@ async def test_peers_hear_it_without_a_socketio_client(town: Town) -> None:
 
 
 async def test_binary_goes_out_in_parts(town: Town) -> None:
-    """The header with its placeholders, then the attachments, in order."""
+    """The header with its placeholders, then the attachments, in order and never torn apart."""
     await town.client("a", "room")
     await town.manager.emit("file", {"x": b"\x01", "y": [b"\x02"]}, namespace="/n", room="room")
     header = (
         '452-/n,["file",{"x":{"_placeholder":true,"num":0},"y":[{"_placeholder":true,"num":1}]}]'
     )
-    assert town.heard("a") == [header, "bAQ==", "bAg=="]
+    assert town.heard("a") == [f"{header}\x1ebAQ==\x1ebAg=="]
+    (packet,) = town.server.sockets["a"].packets
+    assert packet.frame == text_frame(header.encode()) + b"\x82\x01\x01\x82\x01\x02"
 
 
 @pytest.mark.parametrize(
