@@ -25,7 +25,32 @@ NEVER_SPOKEN = {
     ("stories", "story.deleted"): "stories-events.md tells authors of views and reactions only",
     ("market", "notification.read"): "market-notifications.md has no inbox to clear",
     ("market", "notification.archived"): "market-notifications.md has no inbox to clear",
+    **{
+        ("chat", name): "the dialects that speak of chat are not open"
+        for name in (
+            "channel_joined",
+            "channel_left",
+            "conversation_added",
+            "conversation_read",
+            "member_added",
+            "member_left",
+            "mentioned",
+            "message_deleted",
+            "message_reacted",
+            "message_read",
+            "message_unreacted",
+            "message_updated",
+            "new_message",
+            "typing",
+            "user_status_change",
+        )
+    },
     ("stories", "story.unreacted"): "stories-events.md tells authors of views and reactions only",
+    ("market", "book"): "market-notifications.md has notifications only",
+    ("market", "sale"): "market-notifications.md has notifications only",
+    ("market", "book_heartbeat"): "market-notifications.md has notifications only",
+    ("market", "offer.closed"): "market-notifications.md tells of it as match_created",
+    ("market", "order.changed"): "market-notifications.md tells of each step by a notification",
 }
 """Events that no document has a frame for, and why that is right."""
 

@@ -1,0 +1,145 @@
+"""The life of an order: which step may follow which, and what each one causes.
+
+created → paid → shipped → delivered → payout_completed; before it is paid an order can fail to be
+paid (and be tried again) or be cancelled, after that it can be refunded until it is delivered.
+
+A step is one conditional update that also notes the step as `unfinished`. Its consequences
+(notifications, events, payout, refund) are then carried out and struck off; what a crash leaves
+unfinished is carried out again, and every consequence has a key under which it happens once.
+"""
+
+import logging
+from datetime import timedelta
+
+from models.database import Database, Document
+from models.events import Publisher
+from models.market.events import OrderChanged
+from models.market.payments import PaymentProvider
+from models.market.records import CREATED
+from models.market.texts import BUYER, TEXTS, link, message
+from models.notifications.port import Notify
+from models.rooms import user_room
+from models.times import Clock, to_text
+
+logger = logging.getLogger(__name__)
+
+PAID = "paid"
+PAYMENT_FAILED = "payment_failed"
+CANCELLED = "cancelled"
+REFUNDED = "refunded"
+SHIPPED = "shipped"
+DELIVERED = "delivered"
+PAYOUT_COMPLETED = "payout_completed"
+
+PAYABLE = (CREATED, PAYMENT_FAILED)
+MAY_FOLLOW: dict[str, tuple[str, ...]] = {
+    PAID: PAYABLE,
+    PAYMENT_FAILED: PAYABLE,
+    CANCELLED: PAYABLE,
+    SHIPPED: (PAID,),
+    REFUNDED: (PAID, SHIPPED),
+    DELIVERED: (SHIPPED,),
+    PAYOUT_COMPLETED: (DELIVERED,),
+}
+
+GRACE = timedelta(seconds=10)
+"""How long whoever made a step has for its consequences before a sweep takes them over."""
+
+
+class Steps:
+    """Moves orders and carries out what follows."""
+
+    def __init__(
+        self,
+        database: Database,
+        publisher: Publisher,
+        notify: Notify,
+        provider: PaymentProvider,
+        clock: Clock,
+    ) -> None:
+        self._orders = database["market_orders"]
+        self._publisher = publisher
+        self._notify = notify
+        self._provider = provider
+        self._clock = clock
+
+    async def move(
+        self,
+        order: Document,
+        step: str,
+        *,
+        operation_id: str | None = None,
+        **changes: object,
+    ) -> Document | None:
+        """Make a step if the order is where it may be made; gives the order, else None."""
+        at = self._clock()
+        key, where = step, {"_id": order["_id"], "status": {"$in": list(MAY_FOLLOW[step])}}
+        if step == PAYMENT_FAILED:
+            # A step that can be repeated: each time is a cause of its own.
+            where["attempts"] = order["attempts"]
+            changes["attempts"] = order["attempts"] + 1
+            key = f"{step}:{order['attempts'] + 1}"
+        return await self._orders.find_one_and_update(
+            where,
+            {
+                "$set": {"status": step, "updated_at": at, "telling": True, **changes},
+                "$push": {
+                    "unfinished": key,
+                    "history": {"step": step, "at": at, "operation_id": operation_id},
+                },
+            },
+            return_document=True,
+        )
+
+    async def finish(self, order_id: str) -> None:
+        """Carry out what the order's steps cause; what fails is left to the sweep."""
+        try:
+            await self._finish(order_id)
+        except Exception:
+            logger.exception("consequences of order %s are not all done; a sweep goes on", order_id)
+
+    async def sweep(self, *, at_once: bool = False) -> None:
+        """Carry out what somebody left unfinished, `at_once` without grace."""
+        waiting: Document = {"telling": True}
+        if not at_once:
+            waiting["updated_at"] = {"$lte": self._clock() - GRACE}
+        for order in await self._orders.find(waiting).to_list(None):
+            await self.finish(order["_id"])
+
+    async def _finish(self, order_id: str) -> None:
+        order = await self._orders.find_one({"_id": order_id})
+        while order and order["unfinished"]:
+            key = order["unfinished"][0]
+            await self._follow(order, key)
+            order = await self._orders.find_one_and_update(
+                {"_id": order_id}, {"$pull": {"unfinished": key}}, return_document=True
+            )
+        await self._orders.find_one_and_update(
+            {"_id": order_id, "unfinished": {"$size": 0}}, {"$set": {"telling": False}}
+        )
+
+    async def _follow(self, order: Document, key: str) -> None:
+        step = key.partition(":")[0]
+        await self._announce(order, step)
+        for text in TEXTS.get(step, ()):
+            account_id = order["buyer_id" if text.party == BUYER else "seller_id"]
+            await self._notify(
+                account_id,
+                text.type,
+                key=f"order:{order['_id']}:{key}:{text.type}:{account_id}",
+                title=text.title,
+                message=message(text, order),
+                link=link(order),
+            )
+        if step == REFUNDED:
+            await self._provider.refund(order["payment_id"], cents=order["price"])
+        if step == DELIVERED and await self._provider.pay_out(
+            order["_id"], account_id=order["seller_id"], cents=order["price"]
+        ):
+            await self.move(order, PAYOUT_COMPLETED)
+
+    async def _announce(self, order: Document, step: str) -> None:
+        made = [entry["at"] for entry in order["history"] if entry["step"] == step]
+        event = OrderChanged(order_id=order["_id"], status=step, at=to_text(made[-1]))
+        rooms = user_room(order["buyer_id"]), user_room(order["seller_id"])
+        await self._publisher.publish(event, *rooms)

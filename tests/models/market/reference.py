@@ -1,0 +1,54 @@
+"""The rules of the book once more, as plainly as they can be written: a list, searched through."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Waiting:
+    """An offer in the list."""
+
+    name: object
+    side: str
+    account: str
+    price: int
+    ends: int | None
+
+
+class ReferenceBook:
+    """Price-time priority over a list in order of time."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def place(self, name, side, account, price, ends, now):
+        """Give (name of the other, price) of the trade, or None when the offer waits."""
+        sign = 1 if side == "bid" else -1
+        met = [
+            other
+            for other in self.waiting
+            if other.side != side
+            and other.account != account
+            and other.price * sign <= price * sign
+            and (other.ends is None or other.ends > now)
+        ]
+        if not met:
+            self.waiting.append(Waiting(name, side, account, price, ends))
+            return None
+        best = min(met, key=lambda other: other.price * sign)  # the first one of equals
+        self.waiting.remove(best)
+        return best.name, best.price
+
+    def remove(self, name):
+        """Take an offer out; whether it was in."""
+        before = len(self.waiting)
+        self.waiting = [other for other in self.waiting if other.name != name]
+        return len(self.waiting) < before
+
+    def expire(self, now):
+        self.waiting = [one for one in self.waiting if one.ends is None or one.ends > now]
+
+    def levels(self, side):
+        prices = [other.price for other in self.waiting if other.side == side]
+        return [
+            (price, prices.count(price)) for price in sorted(set(prices), reverse=side == "bid")
+        ]
