@@ -31,16 +31,16 @@ class NoPush:
 
 
 def message_of(entry: Document) -> bytes:
-    """Write a notification as JSON for a device; a long message is cut."""
+    """Write a notification as JSON for a device; a long message is cut, a huge link left out."""
     shown = {name: entry[name] for name in ("type", "title", "message", "link")}
     message = {"id": entry["number"], **shown}
+    if len(_json(entry["link"])) > MESSAGE_BYTES // 2:
+        message["link"] = ""
     while len(written := _json(message)) > MESSAGE_BYTES:
         text = message["message"]
         message["message"] = text[: len(text) * 3 // 4] + "…"
-        if len(text) < 2:
-            message["link"] = ""
     return written
 
 
-def _json(message: dict[str, object]) -> bytes:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
