@@ -21,7 +21,7 @@ class _Parser(AIOHTTPParser):
     """webargs with strict JSON and our errors: `Unreadable`, and `Invalid` by field."""
 
     async def load_json(self, req: web.Request, schema: Schema) -> Any:
-        raw = await _read(req)
+        raw = await raw_body(req)
         if not raw.strip():
             return {}
         if not _says_json(req.content_type):
@@ -107,7 +107,13 @@ async def chat_caller(request: web.Request) -> Identity:
     return await caller(request)
 
 
-async def _read(request: web.Request) -> bytes:
+async def raw_body(request: web.Request) -> bytes:
+    """Read the body as it was sent; reading it again gives the same.
+
+    Raises:
+        Unreadable: it was cut short.
+        web.HTTPException: 413 too large.
+    """
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
