@@ -1,16 +1,20 @@
 """Fixtures that every test may use: settings, an open store, cheap passwords."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
+from aiohttp import web
 from argon2 import PasswordHasher
 from pymongo import MongoClient
 
+from app.main import create_app
 from app.settings import Settings
 from app.store import Store, open_store
 from models.accounts import Accounts, Passwords
@@ -57,14 +61,43 @@ def _atomic(request: pytest.FixtureRequest, ferretdb: bool) -> None:
         pytest.skip("FerretDB 1 does not change one document atomically")
 
 
+EMBEDDED_NAME = "test"
+
+
+@pytest.fixture(scope="session")
+def indexed_files(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """Files of an empty embedded store with every index: making those takes most of a test's time.
+
+    None when the tests run on a server.
+    """
+    if server_uri():
+        return None
+    folder = tmp_path_factory.mktemp("indexed")
+
+    async def lay_out() -> None:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("DATA_DIR", str(folder))
+            app = await create_app(replace(Settings.from_env(), mongodb_database=EMBEDDED_NAME))
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await runner.cleanup()
+
+    asyncio.run(lay_out())
+    return folder
+
+
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indexed_files: Path | None
+) -> Iterator[Settings]:
     """Settings of a fresh development server; its database is dropped after the test."""
     for name in ("DYNO", "ENVIRONMENT", "HOST", "PORT", "FIREBASE_PROJECT_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("JWT_SECRET", "only-for-tests-" * 4)
-    name = f"test_{uuid4().hex}"
+    name = EMBEDDED_NAME if indexed_files else f"test_{uuid4().hex}"
+    if indexed_files:
+        copytree(indexed_files, tmp_path / "data")
     uri = server_uri()
     yield replace(Settings.from_env(), mongodb_uri=uri, mongodb_database=name)
     if uri:
