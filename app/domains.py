@@ -7,15 +7,17 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from app.rest.notifications import NotificationsRest
+from app.rest.market import MarketRest
 from app.rest.stories import StoriesRest
-from app.settings import Settings
+from app.settings import TEST_PAYMENTS, Settings
 from models.database import Database
 from models.events import Publisher
+from models.market.operations import Market
+from models.market.operators import Operators
 from models.notifications.operations import Notifications
 from models.stories.operations import Stories
 from namespaces.base import Commands
-from namespaces.notifications import NotificationCommands
+from namespaces.market import MarketCommands
 from namespaces.stories import StoriesCommands
 
 
@@ -74,7 +76,19 @@ def _stories(on: Foundation) -> Stories:
     return Stories(on.database, on.publisher, lifetime=lifetime)
 
 
+def _market(on: Foundation) -> Market:
+    settings = on.settings
+    return Market(
+        on.database,
+        on.publisher,
+        on.notify,
+        operators=Operators(settings.operator_accounts, everyone_adds=settings.development),
+        test_payments=settings.payment_provider == TEST_PAYMENTS,
+        webhook_secrets=settings.payment_webhook_secrets,
+    )
+
+
 DOMAINS = (
     Row(_stories, StoriesCommands, StoriesRest),
-    Row(lambda on: on.notify, NotificationCommands, NotificationsRest),
+    Row(_market, MarketCommands, MarketRest),
 )

@@ -13,6 +13,8 @@ GOOGLE_JWKS_URL = (
     "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
 )
 MIN_SECRET_LENGTH = 32
+TEST_PAYMENTS = "test"
+WEBHOOK_PAYMENTS = "webhook"
 
 _PORT = validate.Range(1, 65535)
 _POSITIVE = validate.Range(0, min_inclusive=False)
@@ -82,6 +84,15 @@ class Settings:
     """How soon a connection ends whose account was disabled or whose session was logged out."""
 
     story_lifetime_hours: int
+    operator_accounts: tuple[str, ...]
+    """Ids of the accounts that add products, confirm deliveries and refund."""
+
+    payment_provider: str
+    """`test`, for development only, or `webhook`."""
+
+    payment_webhook_secrets: tuple[str, ...] = field(repr=False)
+    """What webhooks are signed with: several while one is replaced, none for no webhooks."""
+
     service_token: str | None = field(repr=False)
     """What other services show at the gRPC port and at `POST /api/v1/notifications`."""
 
@@ -168,6 +179,9 @@ def _read(env: Env) -> Settings:
         raw_ping_interval_s=env.float("RAW_PING_INTERVAL_S", 50.0, validate=_POSITIVE),
         revocation_check_s=env.float("REVOCATION_CHECK_S", 10.0, validate=_POSITIVE),
         story_lifetime_hours=env.int("STORY_LIFETIME_HOURS", 24, validate=_POSITIVE),
+        operator_accounts=tuple(env.list("OPERATOR_ACCOUNTS", [])),
+        payment_provider=_payment_provider(env, development=development),
+        payment_webhook_secrets=tuple(env.list("PAYMENT_WEBHOOK_SECRETS", [])),
         service_token=service_token,
         grpc_port=env.int("GRPC_PORT", 50056, validate=validate.Range(0, 65535)),
         grpc_port_chosen="GRPC_PORT" in os.environ,
@@ -188,6 +202,19 @@ def _limits(env: Env) -> Limits:
 def _require(name: str, value: str | None) -> None:
     if not value:
         raise SettingsError(f"{name} is not set; production mode does not start without it.")
+
+
+def _payment_provider(env: Env, *, development: bool) -> str:
+    provider = env.str(
+        "PAYMENT_PROVIDER",
+        TEST_PAYMENTS if development else WEBHOOK_PAYMENTS,
+        validate=validate.OneOf((TEST_PAYMENTS, WEBHOOK_PAYMENTS)),
+    )
+    if provider == TEST_PAYMENTS and not development:
+        raise SettingsError(
+            "PAYMENT_PROVIDER is test; production wants webhook."
+        )
+    return provider
 
 
 def _development_secret(data_dir: Path) -> str:
