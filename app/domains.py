@@ -7,9 +7,12 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from app.rest.chat import ChatRest
 from app.rest.market import MarketRest
 from app.rest.stories import StoriesRest
 from app.settings import TEST_PAYMENTS, Settings
+from models.accounts import Accounts
+from models.chat import Chat
 from models.database import Database
 from models.events import Publisher
 from models.market.operations import Market
@@ -17,6 +20,7 @@ from models.market.operators import Operators
 from models.notifications.operations import Notifications
 from models.stories.operations import Stories
 from namespaces.base import Commands
+from namespaces.chat import ChatCommands
 from namespaces.market import MarketCommands
 from namespaces.stories import StoriesCommands
 
@@ -29,6 +33,7 @@ class Foundation:
     publisher: Publisher
     settings: Settings
     notify: Notifications
+    accounts: Accounts
 
 
 class Model(Protocol):
@@ -76,6 +81,18 @@ def _stories(on: Foundation) -> Stories:
     return Stories(on.database, on.publisher, lifetime=lifetime)
 
 
+def _chat(on: Foundation) -> Chat:
+    limits = on.settings.limits
+    return Chat(
+        on.database,
+        on.publisher,
+        on.accounts,
+        upload_bytes=limits.upload_bytes,
+        channels_per_connection=limits.channels_per_connection,
+        lease=timedelta(seconds=on.settings.presence_lease_s),
+    )
+
+
 def _market(on: Foundation) -> Market:
     settings = on.settings
     return Market(
@@ -90,5 +107,6 @@ def _market(on: Foundation) -> Market:
 
 DOMAINS = (
     Row(_stories, StoriesCommands, StoriesRest),
+    Row(_chat, ChatCommands, ChatRest),
     Row(_market, MarketCommands, MarketRest),
 )

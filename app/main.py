@@ -13,6 +13,7 @@ from app import web as web_client
 from app.access_log import log_requests
 from app.domains import DOMAINS, Domain, Foundation
 from app.identity.authenticator import Authenticator
+from app.identity.development import DevelopmentCredentials
 from app.identity.firebase import FirebaseTokens
 from app.identity.own_jwt import OwnTokens
 from app.identity.revocation import RevocationWatch
@@ -28,7 +29,7 @@ from app.realtime.socketserver import SocketServer
 from app.rest.auth import AuthRoutes
 from app.rest.errors import problems
 from app.rest.health import HealthRoutes
-from app.rest.requests import AUTHENTICATE
+from app.rest.requests import AUTHENTICATE, UNPROVED
 from app.settings import Settings
 from app.store import Store, open_store
 from models.accounts import Accounts, Passwords
@@ -70,7 +71,7 @@ async def create_app(settings: Settings) -> web.Application:
     publisher = RoomPublisher(manager)
     app.cleanup_ctx.append(_closing(store, passwords))
     notify = add_notifications(app, settings, store.database, publisher, accounts.find)
-    foundation = Foundation(store.database, publisher, settings, notify)
+    foundation = Foundation(store.database, publisher, settings, notify, accounts)
     domains = [row.build(foundation) for row in DOMAINS]
     doors = [
         Door(domain.commands, authenticate, messages_per_s=settings.limits.messages_per_s)
@@ -117,6 +118,8 @@ def _add_identity(app: web.Application, settings: Settings, accounts: Accounts) 
 
         app.on_cleanup.append(close)
     authenticate = Authenticator(accounts, own, firebase)
+    if settings.development:
+        app[UNPROVED] = DevelopmentCredentials(accounts)
     app[AUTHENTICATE] = authenticate
     app.add_routes(AuthRoutes(accounts, own, settings.limits).routes())
     return authenticate

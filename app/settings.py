@@ -53,6 +53,12 @@ class Limits:
     signups_per_minute: int = 300
     """Per address: a classroom may, a script that fills the database may not."""
 
+    channels_per_connection: int = 100
+    """Chat channels that one connection may have joined: more than a window shows."""
+
+    upload_bytes: int = 10_485_760
+    """A file sent with a chat message: a photo of a telephone or a minute of its video."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -84,6 +90,9 @@ class Settings:
     """How soon a connection ends whose account was disabled or whose session was logged out."""
 
     story_lifetime_hours: int
+    presence_lease_s: float
+    """For how long a process that died still counts its people as present in chat."""
+
     operator_accounts: tuple[str, ...]
     """Ids of the accounts that add products, confirm deliveries and refund."""
 
@@ -179,6 +188,10 @@ def _read(env: Env) -> Settings:
         raw_ping_interval_s=env.float("RAW_PING_INTERVAL_S", 50.0, validate=_POSITIVE),
         revocation_check_s=env.float("REVOCATION_CHECK_S", 10.0, validate=_POSITIVE),
         story_lifetime_hours=env.int("STORY_LIFETIME_HOURS", 24, validate=_POSITIVE),
+        # Renewed every minute: one renewal that fails or comes late makes nobody absent.
+        presence_lease_s=env.float(
+            "PRESENCE_LEASE_S", 150.0, validate=validate.Range(60, min_inclusive=False)
+        ),
         operator_accounts=tuple(env.list("OPERATOR_ACCOUNTS", [])),
         payment_provider=_payment_provider(env, development=development),
         payment_webhook_secrets=tuple(env.list("PAYMENT_WEBHOOK_SECRETS", [])),

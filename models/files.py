@@ -19,9 +19,13 @@ CHUNK_BYTES = 255 * 1024
 
 
 class TooLarge(Invalid):
-    """There are more bytes than a file may have."""
+    """There are more than `max_bytes`."""
 
     code = "file_too_large"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The file is larger than {max_bytes} bytes.")
+        self.max_bytes = max_bytes
 
 
 class Files:
@@ -113,7 +117,7 @@ class Files:
         async for part in content:
             length += len(part)
             if length > max_bytes:
-                raise TooLarge(f"A file may have {max_bytes} bytes.")
+                raise TooLarge(max_bytes)
             digest.update(part)
             buffer += part
             while len(buffer) >= CHUNK_BYTES:

@@ -47,7 +47,7 @@ class Authenticator:
         if account is None:
             raise token_invalid()
         # Disabling ends the sessions as well; the answer names the cause.
-        identity = _identity(account, claims.session_id, claims.expires_at)
+        identity = identity_of(account, claims.session_id, claims.expires_at)
         if claims.session_id is not None and not await self._accounts.sessions.is_active(
             claims.session_id, account.id
         ):
@@ -62,7 +62,7 @@ class Authenticator:
             verified_phone=user.phone,
             name=user.name,
         )
-        return _identity(account, None, user.expires_at)
+        return identity_of(account, None, user.expires_at)
 
 
 def _algorithm(token: str) -> str:
@@ -75,7 +75,14 @@ def _algorithm(token: str) -> str:
         raise token_invalid() from None
 
 
-def _identity(account: Account, session_id: str | None, expires_at: float) -> Identity:
+def identity_of(
+    account: Account, session_id: str | None = None, expires_at: float | None = None
+) -> Identity:
+    """Give the identity of an account that is let in.
+
+    Raises:
+        Forbidden: code `account_disabled`.
+    """
     if account.disabled:
         raise Forbidden("This account is disabled.", code="account_disabled")
     return Identity(

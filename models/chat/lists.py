@@ -33,6 +33,19 @@ class Lists:
         )
         return {"items": [shown for _, shown in items]}
 
+    async def get(self, caller: Identity, conversation_id: str) -> dict[str, Json]:
+        """Give a conversation as the list does, with its `members` where it is no channel.
+
+        Raises as `Conversations.readable`; of a channel that the caller has not joined, everything
+        is unread.
+        """
+        conversation = await self._conversations.readable(caller, conversation_id)
+        member = await self._members.get(conversation_id, caller.account_id)
+        _, item = await self._shown(conversation, member["read_seq"] if member else 0)
+        if conversation["kind"] != CHANNEL:
+            item["members"] = await self.members(conversation)
+        return item
+
     async def channels(self, caller: Identity, *, after: str, limit: int) -> dict[str, Json]:
         """Give public channels and the caller's private ones, by name, with `member_count`.
 
@@ -72,14 +85,19 @@ class Lists:
         conversation = await self._conversations.find(member["conversation_id"])
         if conversation is None or not may_read(conversation, caller.account_id):
             return None
+        return await self._shown(conversation, member["read_seq"])
+
+    async def _shown(
+        self, conversation: Document, read_seq: int
+    ) -> tuple[datetime, dict[str, Json]]:
         seq = await self._conversations.newest_seq(conversation)
         last = await self._conversations.messages.get(conversation["_id"], seq)
         item: dict[str, Json] = {
             **conversation_json(conversation),
             "last_message": message_json(last) if last else None,
             "seq": seq,
-            "read_seq": member["read_seq"],
-            "unread": max(0, seq - member["read_seq"]),
+            "read_seq": read_seq,
+            "unread": max(0, seq - read_seq),
         }
         if conversation["kind"] != CHANNEL:
             item["member_ids"] = list(conversation["member_ids"])

@@ -145,6 +145,10 @@ class Messages:
                 message = changed
             return message_json(message)
 
+    async def get(self, caller: Identity, message_id: str) -> dict[str, Json]:
+        """Give a message; raises as `find`."""
+        return message_json((await self.find(caller, message_id))[1])
+
     async def find(self, caller: Identity, message_id: str) -> tuple[Document, Document]:
         """Give a message that the caller may read, with its conversation.
 
