@@ -40,7 +40,7 @@ class Model(Protocol):
     """What every domain's model lets the process do to it."""
 
     async def prepare(self) -> None:
-        """Make the indexes, before anything is served."""
+        """Make what is needed before anything is served: indexes, repairs."""
 
     async def sweep(self) -> None:
         """Do the work that time brings: called every minute, by every process."""

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from app import web as web_client
 from app.access_log import log_requests
-from app.domains import DOMAINS, Domain, Foundation
+from app.domains import DOMAINS, Domain, Foundation, Model
 from app.identity.authenticator import Authenticator
 from app.identity.development import DevelopmentCredentials
 from app.identity.firebase import FirebaseTokens
@@ -151,7 +151,8 @@ def _lifetime(
         await accounts.prepare()
         for domain in domains:
             await domain.model.prepare()
-        tasks = [asyncio.create_task(_sweep(domains)), asyncio.create_task(watch.run())]
+        models = [accounts, *(domain.model for domain in domains)]
+        tasks = [asyncio.create_task(_sweep(models)), asyncio.create_task(watch.run())]
         yield
         for task in tasks:
             task.cancel()
@@ -173,11 +174,11 @@ def _closing(
     return closing
 
 
-async def _sweep(domains: list[Domain]) -> None:
+async def _sweep(models: Iterable[Model]) -> None:
     while True:
         await asyncio.sleep(SWEEP_INTERVAL_S)
-        for domain in domains:
+        for model in models:
             try:
-                await domain.model.sweep()
+                await model.sweep()
             except Exception:
                 logger.exception("a sweep failed; it is tried again in a minute")

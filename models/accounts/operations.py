@@ -36,10 +36,14 @@ class Accounts:
         self._clock = clock
 
     async def prepare(self) -> None:
-        """Make the indexes, and delete sessions that have ended."""
+        """Make the indexes, and sweep once."""
         await self._accounts.create_index([("number", 1)])
         await self._accounts.create_index([("disabled_at", 1)])
         await self.sessions.prepare()
+        await self.sweep()
+
+    async def sweep(self) -> None:
+        """Delete sessions that have ended."""
         await self.sessions.forget_expired()
 
     async def sign_up(
