@@ -160,9 +160,10 @@ class Doors:
         *,
         auth: object = None,
         transports: tuple[str, ...] = ("websocket",),
+        namespace: str = "/stories",
     ) -> SocketClient:
-        """Connect to `/stories`, or try to."""
-        client = SocketClient()
+        """Connect to a namespace, or try to."""
+        client = SocketClient(namespace)
         self._stack.push_async_callback(client.client.shutdown)
         await client.connect(self.url, {"token": token} if token else auth, list(transports))
         return client

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 from grpc_reflection.v1alpha import reflection
 from marshmallow import ValidationError
 
@@ -13,7 +14,7 @@ from app.rpc import errors
 from app.rpc.descriptors import SERVICE, Request, Response
 from app.service_token import ServiceToken
 from app.settings import Settings, SettingsError
-from models.errors import DomainError, Invalid
+from models.errors import DomainError, Invalid, Unreadable
 from models.notifications.operations import Notifications
 from models.notifications.schema import SendNotification
 
@@ -70,18 +71,17 @@ class RpcServer:
         await self._server.stop(STOP_S)
 
     def _handlers(self) -> grpc.GenericRpcHandler:
+        # Read in the call itself: what the library cannot read it would log and answer UNKNOWN.
         send = grpc.unary_unary_rpc_method_handler(
-            self._send,
-            request_deserializer=Request.FromString,
-            response_serializer=Response.SerializeToString,
+            self._send, response_serializer=Response.SerializeToString
         )
         return grpc.method_handlers_generic_handler(SERVICE, {"SendNotification": send})
 
-    async def _send(self, request: Any, context: Any) -> Any:
+    async def _send(self, request: bytes, context: Any) -> Any:
         async def call() -> Any:
             sent = await self._notifications.send(**_loaded(request))
             known = {name: value for name, value in sent.items() if value is not None}
-            return Response(**known | {"user_id": request.user_id})
+            return Response(**known | {"user_id": int(str(known["user_id"]))})
 
         return await errors.answer(context, call)
 
@@ -113,8 +113,12 @@ def _refusing(error: DomainError) -> Any:
     return grpc.unary_unary_rpc_method_handler(refuse)
 
 
-def _loaded(request: Any) -> dict[str, Any]:
+def _loaded(written: bytes) -> dict[str, Any]:
     """Read a request as every door does; an empty text is one that was left out."""
+    try:
+        request = Request.FromString(written)
+    except DecodeError:
+        raise Unreadable("The bytes are no SendNotificationRequest.") from None
     fields = {field.name: getattr(request, field.name) for field in request.DESCRIPTOR.fields}
     given = {name: value for name, value in fields.items() if value != ""}
     try:
