@@ -1,8 +1,8 @@
 """What is told about chat, under the names of `channel-chat.md` and `conversation-chat.md`.
 
-Every payload has `conversation_id` (a channel's is its name) but that of `user_status_change`;
-people are `user_id` (account), `user_email`, `user_public_id`, `user_name`, authors the same with
-`author_`; times are UTC text with milliseconds.
+Every payload has `conversation_id` (a channel's is its name) but those about statuses; people are
+`user_id` (account), `user_email`, `user_public_id`, `user_name`, authors the same with `author_`;
+times are UTC text with milliseconds.
 
 How a client that has a snapshot applies them: `new_message` unless its `seq` is known already;
 `message_updated` and `message_deleted` when their `revision` is above the message's; reactions,
@@ -93,6 +93,12 @@ class UserStatusChanged(_ChatEvent):
     """Somebody with whom one shares a conversation is now `status`: `at`, user."""
 
     name: ClassVar[str] = "user_status_change"
+
+
+class OwnStatusChanged(_ChatEvent):
+    """The account itself is now `status`, by what any of its devices did: `at`, user."""
+
+    name: ClassVar[str] = "own_status_change"
 
 
 class Mentioned(_ChatEvent):

@@ -8,7 +8,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from models.chat.conversations import Conversations, may_read, rooms_of
-from models.chat.events import UserStatusChanged
+from models.chat.events import OwnStatusChanged, UserStatusChanged
 from models.chat.members import Members
 from models.chat.records import CHANNEL, user_json
 from models.database import Database, Document
@@ -80,17 +80,16 @@ class Statuses:
 
     async def tell(self, person: Document, status: str) -> None:
         """Tell everyone who shares a conversation with somebody, and their own devices."""
-        event = UserStatusChanged(
-            {"status": status, "at": to_text(self._clock()), **user_json(person)}
-        )
+        told = {"status": status, "at": to_text(self._clock()), **user_json(person)}
+        own = user_room(person["id"])
         rooms = await self._rooms_around(person["id"])
-        await self._publisher.publish(event, *rooms)
+        await self._publisher.publish(UserStatusChanged(told), *rooms, except_room=own)
+        await self._publisher.publish(OwnStatusChanged(told), own)
 
     async def _rooms_around(self, account_id: str) -> list[str]:
         memberships = await self._members.of_account(account_id)
-        rooms = {user_room(account_id)}
         closed = [found["conversation_id"] for found in memberships if found["kind"] != CHANNEL]
-        rooms |= {
+        rooms = {
             conversation_room(found["conversation_id"])
             for found in memberships
             if found["kind"] == CHANNEL

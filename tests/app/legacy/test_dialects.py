@@ -41,6 +41,7 @@ NEVER_SPOKEN = {
             "message_unreacted",
             "message_updated",
             "new_message",
+            "own_status_change",
             "typing",
             "user_status_change",
         )
