@@ -41,6 +41,8 @@ def _log(level: str) -> None:
     logging.basicConfig(
         level=level, stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s"
     )
+    # Its "connection closed" says nothing that our own lines do not say with an id.
+    logging.getLogger("websockets").setLevel(logging.WARNING)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from aiohttp import web
 
@@ -26,16 +27,17 @@ Ready: {url}
   {url}/            the browser client: sign up, connect, watch every frame
   {url}/health      is it well, and how many are connected
 
-A token:  python -m app demo          once, for example accounts
+A token:  {python} -m app demo     once, for example accounts
           curl -X POST {url}/login -H "Content-Type: application/json" \\
                -d '{{"email":"test@example.com","password":"password123"}}'
-     or:  python -m app token test@example.com
+     or:  {python} -m app token test@example.com
 
 Connect:  Socket.IO  io("{url}/stories", {{auth: {{token}}}})
           WebSocket  {ws_url}/ws?token=YOUR_JWT_TOKEN
 
 Development mode: data in {data_dir}, reached from {reach}.
-Accepted: our own tokens{firebase}.
+Accepted: our own tokens{firebase}; for chat also a User-Email header or a Vietnamese phone
+number as the token, which prove nothing.
 Other services may notify users {services}.
 """
 
@@ -80,6 +82,7 @@ def welcome(settings: Settings) -> str:
     """Say what to open and how to get a token."""
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
     return _WELCOME.format(
+        python=_python(),
         url=f"http://localhost:{settings.port}",
         ws_url=f"ws://localhost:{settings.port}",
         data_dir="MongoDB" if settings.mongodb_uri else settings.data_dir,
@@ -89,6 +92,12 @@ def welcome(settings: Settings) -> str:
         else "",
         services=_services(settings),
     )
+
+
+def _python() -> str:
+    """Give the interpreter as one would type it here."""
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _services(settings: Settings) -> str:
