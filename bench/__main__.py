@@ -74,12 +74,17 @@ def _scenarios(members: int) -> list[Scenario]:
             (OURS, NODE),
             lambda kind: scenarios.one_among_many(kind, members),
         ),
+        Scenario(
+            "1,000 clients that stop reading, beside 200 that go on",
+            (OURS,),
+            lambda kind: scenarios.slow_clients(kind, 1000),
+        ),
         *(
             Scenario(
                 f"Cost by size: one event to a room of {size:,}",
                 (OURS,),
                 lambda kind, size=size: scenarios.fanout(  # type: ignore[misc]
-                    kind, size, rounds=max(20, 200_000 // size)
+                    kind, size, rounds=10, turns=max(4, 40_000 // size)
                 ),
             )
             for size in (10, 100, 1000, members)

@@ -55,6 +55,12 @@ class Crowd:
         self.clients.clear()
         await asyncio.sleep(0)
 
+    def stop_reading(self) -> None:
+        """Let all clients go deaf: connected, but never reading again."""
+        for client in self.clients:
+            client.leaving = True
+            client.transport.pause_reading()
+
     def expect(self, messages: int) -> "asyncio.Future[None]":
         """Give a future that is done when so many more messages have come."""
         self._target = self.received + messages

@@ -5,10 +5,12 @@ import statistics
 from dataclasses import dataclass
 
 from bench.load import Crowd
-from bench.server import Kind, Server, running, tokens
+from bench.server import Kind, Server, running, token, tokens
 
 _SETTLE_S = 0.5
 _POLL_S = 0.05
+_FILLS = 150
+"""Large events for the deaf: more than the kernel's buffers and the server's limit take."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,22 @@ class Memory:
     accepted_per_cpu_s: float
 
 
-async def fanout(kind: Kind, members: int, *, rounds: int, burst: int = 1) -> Fanout:
-    """Tell `rounds` times `burst` events to a room of `members`, each round when the last came."""
+async def fanout(
+    kind: Kind, members: int, *, rounds: int, burst: int = 1, turns: int = 0
+) -> Fanout:
+    """Tell `rounds` times `burst` events to a room of `members`, each round when the last came.
+
+    With `turns`, a round is one event in each of so many turns of the loop.
+    """
     async with running(kind) as server:
         crowd = Crowd(server.port, kind.socketio)
         await crowd.join(tokens(members))
-        await _rounds(server, crowd, members, rounds=max(2, rounds // 10), burst=burst)
+        await _rounds(server, crowd, members, rounds=max(2, rounds // 10), burst=burst, turns=turns)
         crowd.latencies_s.clear()
         before = await server.stats()
-        await _rounds(server, crowd, members, rounds=rounds, burst=burst)
+        await _rounds(server, crowd, members, rounds=rounds, burst=burst, turns=turns)
         after = await server.stats()
-        deliveries = members * rounds * burst
+        deliveries = members * rounds * (turns or burst)
         latencies = crowd.latencies_s or [float("nan")]
         await crowd.leave()
     return Fanout(
@@ -58,10 +65,12 @@ async def fanout(kind: Kind, members: int, *, rounds: int, burst: int = 1) -> Fa
     )
 
 
-async def _rounds(server: Server, crowd: Crowd, members: int, *, rounds: int, burst: int) -> None:
+async def _rounds(
+    server: Server, crowd: Crowd, members: int, *, rounds: int, burst: int = 1, turns: int = 0
+) -> None:
     for _ in range(rounds):
-        arrived = crowd.expect(members * burst)
-        await server.emit(burst)
+        arrived = crowd.expect(members * (turns or burst))
+        await (server.emit_in_turns(turns) if turns else server.emit(burst))
         await asyncio.wait_for(arrived, 60)
 
 
@@ -83,7 +92,7 @@ async def memory(kind: Kind, members: int, *, cycles: int = 3) -> Memory:
             if cycle == 0:
                 first_kb = last_kb
                 accepted = members / (full.cpu_s - begin.cpu_s)
-            await _rounds(server, crowd, members, rounds=5, burst=1)
+            await _rounds(server, crowd, members, rounds=5)
             await asyncio.sleep(_SETTLE_S)
             if cycle == 0:
                 after_kb = ((await server.stats()).rss_kb - empty.rss_kb) / members
@@ -95,7 +104,7 @@ async def memory(kind: Kind, members: int, *, cycles: int = 3) -> Memory:
 async def _cycle(server: Server, kind: Kind, some: list[str]) -> None:
     crowd = Crowd(server.port, kind.socketio)
     await crowd.join(some)
-    await _rounds(server, crowd, len(some), rounds=20, burst=1)
+    await _rounds(server, crowd, len(some), rounds=20)
     await crowd.leave()
     await _emptied(server)
 
@@ -131,6 +140,50 @@ async def one_among_many(
         (after.user_s - before.user_s) / events * 1e6,
         statistics.median(latencies) * 1e3,
         _percentile(latencies, 0.99) * 1e3,
+    )
+
+
+@dataclass(frozen=True)
+class SlowClients:
+    """A room with clients that stopped reading."""
+
+    p99_before_ms: float
+    p99_beside_ms: float
+    """Of the others, while the deaf ones are sent more than they may leave unread."""
+
+    closed: float
+    """How many of the deaf ones the server closed."""
+
+    peak_kb: float
+    """Most resident memory for each deaf client."""
+
+
+async def slow_clients(kind: Kind, deaf: int, *, others: int = 200) -> SlowClients:
+    """Let `deaf` clients stop reading while `others` go on; fill what waits for the deaf ones."""
+    async with running(kind) as server:
+        crowd, silent = Crowd(server.port, kind.socketio), Crowd(server.port, kind.socketio)
+        await crowd.join(tokens(others))
+        await silent.join([token("deaf")] * deaf)
+        await _rounds(server, crowd, others, rounds=200)
+        before, crowd.latencies_s = crowd.latencies_s, []
+        silent.stop_reading()
+        full_kb = peak_kb = (await server.stats()).rss_kb
+        for _ in range(_FILLS):
+            await server.fill()
+            await _rounds(server, crowd, others, rounds=2)
+            stats = await server.stats()
+            peak_kb = max(peak_kb, stats.rss_kb)
+            if stats.connections == others:
+                break
+        closed = deaf + others - (await server.stats()).connections
+        beside = list(crowd.latencies_s)
+        await crowd.leave()
+        await silent.leave()
+    return SlowClients(
+        _percentile(before, 0.99) * 1e3,
+        _percentile(beside, 0.99) * 1e3,
+        closed,
+        (peak_kb - full_kb) / deaf,
     )
 
 

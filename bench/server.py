@@ -54,8 +54,13 @@ def node_is_there() -> bool:
 
 def tokens(count: int) -> list[str]:
     """Make a token for each of the users 0, 1, 2 …"""
-    claims = {"iat": now(), "exp": now() + timedelta(days=1)}
-    return [jwt.encode({"sub": str(i), **claims}, SECRET, "HS256") for i in range(count)]
+    return [token(str(number)) for number in range(count)]
+
+
+def token(user: str) -> str:
+    """Make a token for one user."""
+    claims = {"sub": user, "iat": now(), "exp": now() + timedelta(days=1)}
+    return jwt.encode(claims, SECRET, "HS256")
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,14 @@ class Server:
     async def emit(self, times: int = 1) -> None:
         """Tell the room `times` events in one turn of the server's loop."""
         await self._command(f"emit {times}")
+
+    async def emit_in_turns(self, turns: int) -> None:
+        """Tell the room one event in each of `turns` turns of the server's loop."""
+        await self._command(f"turns {turns}")
+
+    async def fill(self) -> None:
+        """Tell a large event to the user `deaf`."""
+        await self._command("fill")
 
     async def emit_one(self) -> None:
         """Tell one event to user 0."""

@@ -5,10 +5,12 @@ import { createInterface } from "node:readline";
 
 const EVENT_BYTES = 150;
 
-export function news(prefixBytes) {
+const FILL_BYTES = 65_536;
+
+export function news(prefixBytes, eventBytes = EVENT_BYTES) {
   const t = (Number(process.hrtime.bigint()) / 1e9).toFixed(6);
   const bare = JSON.stringify({ t, pad: "" });
-  return { t, pad: "x".repeat(EVENT_BYTES - prefixBytes - bare.length) };
+  return { t, pad: "x".repeat(eventBytes - prefixBytes - bare.length) };
 }
 
 function stats(connections) {
@@ -18,13 +20,22 @@ function stats(connections) {
   return { user_s: user / 1e6, system_s: system / 1e6, rss_kb: pages * 4, connections };
 }
 
-export function listen(port, { emit, emitOne, count }) {
+async function turns(emit, times) {
+  for (let i = 0; i < times; i += 1) {
+    emit(1);
+    await new Promise(setImmediate);
+  }
+}
+
+export function listen(port, { emit, emitTo, count }) {
   createServer((socket) => {
-    createInterface(socket).on("line", (line) => {
+    createInterface(socket).on("line", async (line) => {
       const [command, argument] = line.split(" ");
       let answer = {};
       if (command === "emit") emit(Number(argument));
-      else if (command === "one") emitOne();
+      else if (command === "turns") await turns(emit, Number(argument));
+      else if (command === "one") emitTo("user:0", EVENT_BYTES);
+      else if (command === "fill") emitTo("user:deaf", FILL_BYTES);
       else answer = stats(count());
       socket.write(`${JSON.stringify(answer)}\n`);
     });

@@ -1,8 +1,9 @@
 """How the driver commands a server: a line of text in, a line of JSON out, on a port of its own.
 
-`emit N` tells an event to the whole room N times within one turn of the loop, `one` tells it to
-the user `0` only, `stats` gives the process's own accounting:
-`{"user_s", "system_s", "rss_kb", "connections"}`. The Node peers do the same.
+`emit N` tells an event to the whole room N times within one turn of the loop, `turns N` in N
+turns, `one` tells it to the user `0` only, `fill` tells a large one to the user `deaf`; `stats`
+gives the process's own accounting: `{"user_s", "system_s", "rss_kb", "connections"}`. The Node
+peers do the same.
 """
 
 import asyncio
@@ -16,13 +17,16 @@ from pathlib import Path
 EVENT_BYTES = 150
 """Of the whole message on the wire, without the frame's header."""
 
+FILL_BYTES = 65_536
+"""Of the event that `fill` tells."""
+
 _PAGE_KB = resource.getpagesize() // 1024
 
 
-def news(prefix_bytes: int) -> dict[str, object]:
-    """Make an event's data that carries the time and fills the message up to `EVENT_BYTES`."""
+def news(prefix_bytes: int, event_bytes: int = EVENT_BYTES) -> dict[str, object]:
+    """Make an event's data that carries the time and fills the message up to `event_bytes`."""
     data = {"t": f"{time.monotonic():.6f}", "pad": ""}
-    data["pad"] = "x" * (EVENT_BYTES - prefix_bytes - len(json.dumps(data, separators=(",", ":"))))
+    data["pad"] = "x" * (event_bytes - prefix_bytes - len(json.dumps(data, separators=(",", ":"))))
     return dict(data)
 
 
@@ -42,7 +46,7 @@ def stats(connections: int) -> dict[str, float]:
 async def listen(
     port: int,
     emit: Callable[[int], Awaitable[None]],
-    emit_one: Callable[[], Awaitable[None]],
+    emit_to: Callable[[str, int], Awaitable[None]],
     count: Callable[[], int],
 ) -> None:
     """Take commands until the process is ended."""
@@ -52,8 +56,14 @@ async def listen(
             answer: dict[str, float] = {}
             if line[0] == b"emit":
                 await emit(int(line[1]))
+            elif line[0] == b"turns":
+                for _ in range(int(line[1])):
+                    await emit(1)
+                    await asyncio.sleep(0)
             elif line[0] == b"one":
-                await emit_one()
+                await emit_to("user:0", EVENT_BYTES)
+            elif line[0] == b"fill":
+                await emit_to("user:deaf", FILL_BYTES)
             else:
                 answer = stats(count())
             writer.write(json.dumps(answer).encode() + b"\n")

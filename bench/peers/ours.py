@@ -104,8 +104,9 @@ async def main(port: int, control_port: int, secret: str, *, bare: bool) -> None
         for _ in range(times):
             await manager.emit("news", control.news(overhead()), namespace="/bench", room=ROOM)
 
-    async def emit_one() -> None:
-        await manager.emit("news", control.news(overhead()), namespace="/bench", room="user:0")
+    async def emit_to(room: str, event_bytes: int) -> None:
+        data = control.news(overhead(), event_bytes)
+        await manager.emit("news", data, namespace="/bench", room=room)
 
     async def emit_bare(times: int) -> None:
         # Private on purpose: only this floor looks at them.
@@ -119,7 +120,7 @@ async def main(port: int, control_port: int, secret: str, *, bare: bool) -> None
     await control.listen(
         control_port,
         emit_bare if bare else emit,
-        emit_one,
+        emit_to,
         lambda: len(server.eio.sockets) + len(host.peers),
     )
 

@@ -26,8 +26,8 @@ listen(Number(controlPort), {
   emit(times) {
     for (let i = 0; i < times; i += 1) bench.to("room").emit("news", news(prefix));
   },
-  emitOne() {
-    bench.to("user:0").emit("news", news(prefix));
+  emitTo(room, bytes) {
+    bench.to(room).emit("news", news(prefix, bytes));
   },
   count: () => bench.sockets.size,
 });

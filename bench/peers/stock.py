@@ -40,11 +40,11 @@ async def main(port: int, control_port: int, secret: str) -> None:
         for _ in range(times):
             await server.emit("news", data, room=ROOM, namespace="/bench")
 
-    async def emit_one() -> None:
-        data = control.news(len('42/bench,["news",]'))
-        await server.emit("news", data, room="user:0", namespace="/bench")
+    async def emit_to(room: str, event_bytes: int) -> None:
+        data = control.news(len('42/bench,["news",]'), event_bytes)
+        await server.emit("news", data, room=room, namespace="/bench")
 
-    await control.listen(control_port, emit, emit_one, lambda: len(members))
+    await control.listen(control_port, emit, emit_to, lambda: len(members))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,15 @@ const server = new WebSocketServer({ noServer: true });
 const room = new Set();
 http.on("upgrade", (request, socket, head) => {
   const token = new URL(request.url, "http://localhost").searchParams.get("token");
+  let userId;
   try {
-    jwt.verify(token, secret, { algorithms: ["HS256"] });
+    userId = jwt.verify(token, secret, { algorithms: ["HS256"] }).sub;
   } catch {
     socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
     return;
   }
   server.handleUpgrade(request, socket, head, (peer) => {
+    peer.userId = userId;
     room.add(peer);
     peer.on("close", () => room.delete(peer));
     peer.on("error", () => {});
@@ -34,9 +36,9 @@ listen(Number(controlPort), {
       for (const peer of room) peer.send(text, { binary: false });
     }
   },
-  emitOne() {
-    const [first] = room;
-    first.send(JSON.stringify({ type: "news", data: news(prefix) }));
+  emitTo(user, bytes) {
+    const text = JSON.stringify({ type: "news", data: news(prefix, bytes) });
+    for (const peer of room) if (`user:${peer.userId}` === user) peer.send(text);
   },
   count: () => room.size,
 });
