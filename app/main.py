@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
-from itertools import chain
 
 from aiohttp import web
 
@@ -17,8 +16,7 @@ from app.identity.development import DevelopmentCredentials
 from app.identity.firebase import FirebaseTokens
 from app.identity.own_jwt import OwnTokens
 from app.identity.revocation import RevocationWatch
-from app.legacy.endpoint import RawEndpoint
-from app.legacy.notifications import NotificationsDialect
+from app.legacy.routes import LegacyRoutes
 from app.notifying import add_notifications
 from app.origins import Origins
 from app.proxies import forwarded
@@ -33,7 +31,6 @@ from app.rest.requests import AUTHENTICATE, UNPROVED
 from app.settings import Settings
 from app.store import Store, open_store
 from models.accounts import Accounts, Passwords
-from models.identity import Identity
 from namespaces.door import Door
 
 logger = logging.getLogger(__name__)
@@ -81,21 +78,15 @@ async def create_app(settings: Settings) -> web.Application:
         server.register_namespace(door)
     for domain in domains:
         app.add_routes(domain.rest.routes())
-    notifications = RawEndpoint(
-        NotificationsDialect(),
-        manager,
-        _rooms_of(domains),
-        origins,
-        limits=settings.limits,
-        ping_interval_s=settings.raw_ping_interval_s,
-    )
-    app.router.add_get("/ws", notifications.handle)
+    commands = [domain.commands for domain in domains]
+    legacy = LegacyRoutes(commands, manager, origins, settings, accounts.find)
+    app.add_routes(legacy.routes())
     app.router.add_route("*", "/socket.io/", server.handle)
-    app.add_routes(HealthRoutes(store.ping, lambda: len(notifications)).routes())
+    app.add_routes(HealthRoutes(store.ping, lambda: len(legacy.notifications)).routes())
     app.add_routes(web_client.routes())
-    app.on_shutdown.append(_farewell(server, notifications))
+    app.on_shutdown.append(_farewell(server, legacy))
     watch = RevocationWatch(
-        accounts, [*doors, notifications], interval_s=settings.revocation_check_s
+        accounts, [*doors, *legacy.endpoints], interval_s=settings.revocation_check_s
     )
     app.cleanup_ctx.append(_lifetime(accounts, domains, watch))
     return app
@@ -125,19 +116,12 @@ def _add_identity(app: web.Application, settings: Settings, accounts: Accounts) 
     return authenticate
 
 
-def _rooms_of(domains: list[Domain]) -> Callable[[Identity], Iterable[str]]:
-    def rooms_of(identity: Identity) -> Iterable[str]:
-        return set(chain.from_iterable(domain.commands.rooms_of(identity) for domain in domains))
-
-    return rooms_of
-
-
 def _farewell(
-    server: SocketServer, notifications: RawEndpoint
+    server: SocketServer, legacy: LegacyRoutes
 ) -> Callable[[web.Application], Awaitable[None]]:
     async def farewell(app: web.Application) -> None:
         """Tell all clients (1001), and let what they asked for be finished."""
-        await notifications.close_all()
+        await legacy.close_all()
         await server.shutdown()
         await inbox.drain(DRAIN_S)
 

@@ -1,6 +1,8 @@
 """`/chat`: what clients may ask about channels, conversations and messages."""
 
+from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, ClassVar
 
 from marshmallow import Schema
@@ -43,6 +45,13 @@ class ChatCommands(Commands):
     async def follow(self, caller: Caller) -> list[str]:
         """Join the account's channels, for doors whose clients cannot: after `arrived`."""
         return await self._chat.follow(caller.identity, caller.connection)
+
+    async def listeners(self, callers: Iterable[Caller]) -> dict[str, int]:
+        """Count, for each public channel, the connections among these that have joined it."""
+        joined = (self._chat.presence.joined(caller.connection) for caller in callers)
+        counts = Counter(chain.from_iterable(joined))
+        public = await self._chat.lists.public(counts)
+        return {name: counts[name] for name in sorted(public)}
 
     @command(schema.ConversationId)
     async def join_channel(self, caller: Caller, payload: Payload) -> dict[str, Json]:

@@ -50,7 +50,7 @@ FORBIDDEN = {
     "": {"tests", "bench"},
 }
 
-LEGACY_FIELDS = {"notification_type", "conversationId"}
+LEGACY_FIELDS = {"notification_type", "conversationId", "senderId", "userId"}
 """Fields of the documents' frames that no new payload has."""
 
 STORE_DRIVERS = {"motor", "tinymongo"}

@@ -87,7 +87,7 @@ class NotificationsDialect:
             }
         )
 
-    def error(self, code: str, message: str) -> str:
+    def error(self, identity: Identity, code: str, message: str, about: str | None = None) -> str:
         """Give the error frame of `READING.md`."""
         return dumps({"type": "error", "data": {"code": code, "message": message}})
 

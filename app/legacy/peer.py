@@ -1,21 +1,24 @@
 """One raw-WebSocket connection: in rooms like any other, speaking its documented dialect."""
 
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from websockets.frames import CloseCode
 
 from app import strict_json
 from app.legacy.dialect import Dialect
+from app.legacy.policy import UNAUTHORIZED
 from app.realtime.deadlines import Deadlines
 from app.realtime.inbox import Inbox
 from app.realtime.websocket import WebSocket
 from models.errors import TooManyRequests, Unreadable
 from models.identity import Identity
+from namespaces.base import Caller
 from namespaces.conduct import Conduct
 
-UNAUTHORIZED = 4001
-"""`READING.md`: the token ended on a live connection. Clients do not come back by themselves."""
+Job = Callable[[], Awaitable[None]]
 
 
 class Host(Protocol):
@@ -27,15 +30,23 @@ class Host(Protocol):
     def arrived(self, peer: "RawPeer") -> None:
         """Put the peer into its rooms."""
 
+    def entered(self, peer: "RawPeer", room: str) -> None:
+        """Put the peer into one more room."""
+
+    def exited(self, peer: "RawPeer", room: str) -> None:
+        """Take the peer out of one room."""
+
     def left(self, peer: "RawPeer") -> None:
         """Take the peer out of everything."""
 
 
 class RawPeer:
-    """A member of rooms, and the listener of its WebSocket."""
+    """A member of rooms, the listener of its WebSocket, and the connection of its commands."""
 
     __slots__ = (
+        "_arrive",
         "_awaiting_pong",
+        "_caller",
         "_conduct",
         "_host",
         "_inbox",
@@ -45,14 +56,24 @@ class RawPeer:
         "identity",
     )
 
-    def __init__(self, host: Host, dialect: Dialect, identity: Identity, conduct: Conduct) -> None:
+    def __init__(
+        self,
+        host: Host,
+        dialect: Dialect,
+        identity: Identity,
+        conduct: Conduct,
+        arrive: Callable[["RawPeer"], Awaitable[None]] | None = None,
+    ) -> None:
+        """`arrive` is awaited once, before the first message is handled."""
         self.dialect = dialect
         self.identity = identity
         self.deadline_tick = 0
+        self._caller: Caller | None = None
+        self._arrive = arrive
         self._host = host
         self._conduct = conduct
         self._socket: WebSocket | None = None
-        self._inbox: Inbox[dict[str, Any]] | None = None
+        self._inbox: Inbox[Job] | None = None
         self._awaiting_pong = False
 
     # Sending.
@@ -67,9 +88,9 @@ class RawPeer:
         if self._socket is not None:
             self._socket.send(text)
 
-    def refuse(self, code: str, message: str) -> None:
+    def refuse(self, code: str, message: str, about: str | None = None) -> None:
         """Send an error frame; a peer that has had its chances is closed with 1008."""
-        self.send(self.dialect.error(code, message))
+        self.send(self.dialect.error(self.identity, code, message, about))
         if self._conduct.strike():
             self.close(CloseCode.POLICY_VIOLATION, "too many bad messages")
 
@@ -77,6 +98,24 @@ class RawPeer:
         """Begin the closing handshake."""
         if self._socket is not None:
             self._socket.close(code, reason)
+
+    # The connection of commands.
+
+    @property
+    def caller(self) -> Caller:
+        """This peer as commands see it; made when the first one is called."""
+        if self._caller is None:
+            self._caller = Caller(self.identity, self)
+        return self._caller
+
+    def enter(self, room: str) -> None:
+        """Be in a room; one that is gone enters none."""
+        if self._socket is not None:
+            self._host.entered(self, room)
+
+    def leave(self, room: str) -> None:
+        """Be no longer in a room."""
+        self._host.exited(self, room)
 
     # The WebSocket's listener.
 
@@ -87,6 +126,9 @@ class RawPeer:
         if greeting is not None:
             self.send(greeting)
         self._host.arrived(self)
+        if self._arrive is not None:
+            self.do(partial(self._arrive, self))
+            self._arrive = None
         self._wait_to_ping()
 
     def received(self, message: str | bytes) -> None:
@@ -107,9 +149,13 @@ class RawPeer:
         if not isinstance(parsed, dict):
             self.refuse("not_an_object", "The message is not a JSON object.")
             return
+        self.do(partial(self._handle, parsed))
+
+    def do(self, job: Job) -> None:
+        """Do something when everything before it is done."""
         if self._inbox is None:
-            self._inbox = Inbox(self._handle, self._throttle)
-        self._inbox.put(parsed)
+            self._inbox = Inbox(_done, self._throttle)
+        self._inbox.put(job)
 
     async def _handle(self, message: dict[str, Any]) -> None:
         strikes = self._conduct.strikes
@@ -123,6 +169,12 @@ class RawPeer:
 
     def lost(self, code: int, reason: str) -> None:
         """Leave everything."""
+        self.depart()
+
+    def depart(self) -> None:
+        """Leave everything, once; a socket that is not closed yet closes by itself."""
+        if self._socket is None:
+            return
         self._socket = None
         self._host.deadlines.clear(self)
         self._host.left(self)
@@ -152,3 +204,7 @@ class RawPeer:
             self._awaiting_pong = True
             self._socket.ping()
             self._wait_to_ping()
+
+
+async def _done(job: Job) -> None:
+    await job()

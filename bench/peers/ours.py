@@ -41,7 +41,7 @@ class _Dialect:
     def greeting(self, identity: Identity) -> str:
         return '{"type":"connected"}'
 
-    def error(self, code: str, message: str) -> str:
+    def error(self, identity: Identity, code: str, message: str, about: str | None = None) -> str:
         return dumps({"type": "error", "code": code, "message": message})
 
     async def receive(self, peer: object, message: dict[str, Any]) -> None:
@@ -61,6 +61,12 @@ class _RawHost:
     def arrived(self, peer: RawPeer) -> None:
         self.peers.add(peer)
         self._manager.enter_peer(peer, (ROOM, f"user:{peer.identity.account_id}"))
+
+    def entered(self, peer: RawPeer, room: str) -> None:
+        self._manager.enter_peer(peer, (room,))
+
+    def exited(self, peer: RawPeer, room: str) -> None:
+        self._manager.leave_peer(peer, room)
 
     def left(self, peer: RawPeer) -> None:
         self.peers.discard(peer)

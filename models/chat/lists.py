@@ -1,6 +1,7 @@
 """Lists: the conversations of an account, and the channels there are."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 
 from models.chat.conversations import Conversations, may_read
@@ -68,6 +69,11 @@ class Lists:
         shown = await asyncio.gather(*map(self._channel, channels[:limit]))
         following = channels[limit - 1]["_id"] if len(channels) > limit else None
         return {"items": list(shown), "next": following}
+
+    async def public(self, conversation_ids: Iterable[str]) -> set[str]:
+        """Give which of these are public channels, whose names may be told to anyone."""
+        found = await asyncio.gather(*map(self._conversations.find, conversation_ids))
+        return {channel["_id"] for channel in found if channel and channel["listed"]}
 
     async def members(self, conversation: Document) -> list[Json]:
         """Give the members of a conversation that is no channel, each with `read_seq`, `status`."""

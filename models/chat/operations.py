@@ -1,6 +1,7 @@
 """Chat as a whole: its parts, and what needs several of them."""
 
 from datetime import timedelta
+from typing import Any
 
 from models.chat.attachments import Attachments
 from models.chat.changes import Changes
@@ -19,7 +20,7 @@ from models.chat.schema import DEFAULT_PAGE
 from models.chat.sending import Sending
 from models.chat.statuses import Statuses
 from models.chat.turns import Turns
-from models.database import Database
+from models.database import Database, Document
 from models.errors import Conflict, Forbidden
 from models.events import Json, Publisher
 from models.identity import Identity
@@ -106,6 +107,21 @@ class Chat:
             NotFound, Forbidden: as `Conversations.readable`.
             Conflict: code `too_many_channels`, `connection_gone`.
         """
+        conversation, entered = await self._enter(caller, listener, conversation_id)
+        # The rest need not hold others up: what changes now is heard as well.
+        seq = entered["seq"]
+        first = max(1, seq - DEFAULT_PAGE + 1)
+        messages = await self.reading.shown(conversation_id, first, seq)
+        shown = conversation_json(conversation)
+        snapshot: dict[str, Json] = {"conversation": shown, "messages": messages, **entered}
+        if conversation["kind"] != CHANNEL:
+            snapshot["members"] = await self.lists.members(conversation)
+        return snapshot
+
+    async def _enter(
+        self, caller: Identity, listener: Listener, conversation_id: str
+    ) -> tuple[Document, dict[str, Any]]:
+        """Join; gives the conversation, and what `join` says of it without its messages."""
         async with self._turns.of(conversation_id):
             await self._conversations.readable(caller, conversation_id)
             told = await self.presence.join(listener, conversation_id)
@@ -122,22 +138,15 @@ class Chat:
                 await self.presence.join_followers(caller.account_id, conversation_id)
             if told:
                 await self.presence.tell_joined(conversation_id, person_of(caller))
-        # The rest need not hold others up: what changes now is heard as well.
-        first = max(1, seq - DEFAULT_PAGE + 1)
-        messages = await self.reading.shown(conversation_id, first, seq)
-        snapshot: dict[str, Json] = {
-            "conversation": conversation_json(conversation),
-            "messages": messages,
+        read_seq: int = member["read_seq"]
+        return conversation, {
             "seq": seq,
             "revision": revision,
             **present,
-            "read_seq": member["read_seq"],
-            "unread": max(0, seq - member["read_seq"]),
+            "read_seq": read_seq,
+            "unread": max(0, seq - read_seq),
             "told": told,
         }
-        if conversation["kind"] != CHANNEL:
-            snapshot["members"] = await self.lists.members(conversation)
-        return snapshot
 
     async def leave(self, listener: Listener, conversation_id: str) -> dict[str, Json]:
         """Let a connection hear a channel no more; gives `told`, as `join` does.
@@ -156,17 +165,18 @@ class Chat:
 
         For doors whose clients cannot ask to join. As many as a connection may be in.
         """
+        # First of all: else one that another connection joins meanwhile would be missed.
+        self.presence.follow(listener)
         joined = []
         for member in await self._members.of_account(caller.account_id):
             if member["kind"] == CHANNEL:
                 try:
-                    await self.join(caller, listener, member["conversation_id"])
+                    await self._enter(caller, listener, member["conversation_id"])
                 except (Conflict, Forbidden) as error:
                     if error.code == "too_many_channels":
                         break
                 else:
                     joined.append(member["conversation_id"])
-        self.presence.follow(listener)
         return joined
 
     async def typing(self, caller: Identity, conversation_id: str) -> None:

@@ -158,6 +158,11 @@ class Presence:
             listener.leave(conversation_room(conversation_id))
         return last
 
+    def joined(self, listener: Listener) -> frozenset[str]:
+        """Give the conversations that a connection has joined."""
+        known = self._known.get(listener)
+        return frozenset(known.joined if known else ())
+
     async def expel(self, account_id: str, conversation_id: str) -> None:
         """Take all connections that an account has here out of a channel."""
         for listener in self._listeners(conversation_id, account_id):

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
+from app.legacy.credentials import by_token
 from app.legacy.endpoint import RawEndpoint
 from app.legacy.notifications import NotificationsDialect
+from app.legacy.policy import Policy
 from app.origins import Origins
 from app.realtime.publisher import RoomPublisher
 from app.realtime.rooms import RoomManager
@@ -33,6 +35,15 @@ async def token_says_who(token):
     )
 
 
+OF_WS = Policy(
+    by_token,
+    lambda identity: [user_room(identity.account_id)],
+    connections_per_user=1,
+    connects_per_minute=5,
+    newest_wins=True,
+)
+
+
 class Raw:
     """A running `/ws` and what goes on behind it."""
 
@@ -48,14 +59,17 @@ class Raw:
 
 @pytest.fixture
 def raw_endpoint(listening):
-    """Start an endpoint; keywords are those of `Limits`, or `ping_interval_s` and `origins`."""
+    """Start an endpoint; keywords are those of `Limits`, or `ping_interval_s` and `origins`.
 
-    async def start(*, ping_interval_s=50.0, origins=None, middlewares=(), **limits):
+    `policy` is what differs from the policy of `/ws`.
+    """
+
+    async def start(*, ping_interval_s=50.0, origins=None, middlewares=(), policy=None, **limits):
         manager = RoomManager()
         endpoint = RawEndpoint(
             NotificationsDialect(),
+            replace(OF_WS, **(policy or {})),
             manager,
-            lambda identity: [user_room(identity.account_id)],
             origins or Origins((), development=True),
             limits=replace(Limits(), **limits),
             ping_interval_s=ping_interval_s,

@@ -8,16 +8,24 @@ from importlib import import_module
 import app.legacy
 import models
 from app.domains import DOMAINS
+from app.legacy.channels import FRAMES as CHANNELS
+from app.legacy.channels import ChannelsDialect
+from app.legacy.conversations import FRAMES as CONVERSATIONS
+from app.legacy.conversations import ConversationsDialect
 from app.legacy.dialect import Dialect
 from app.legacy.notifications import FRAMES as NOTIFICATIONS
 from app.legacy.notifications import NotificationsDialect
 from models.events import Event
 from tests.frames import FRAMES
 
-DIALECTS = {NotificationsDialect: "notifications"}
+DIALECTS = {
+    NotificationsDialect: "notifications",
+    ChannelsDialect: "channels",
+    ConversationsDialect: "conversations",
+}
 """Each dialect and the folder of its golden frames."""
 
-SPOKEN = set(NOTIFICATIONS)
+SPOKEN = {*NOTIFICATIONS, *CHANNELS, *CONVERSATIONS}
 """Events that at least one dialect has a frame for."""
 
 NEVER_SPOKEN = {
@@ -25,27 +33,14 @@ NEVER_SPOKEN = {
     ("stories", "story.deleted"): "stories-events.md tells authors of views and reactions only",
     ("market", "notification.read"): "market-notifications.md has no inbox to clear",
     ("market", "notification.archived"): "market-notifications.md has no inbox to clear",
-    **{
-        ("chat", name): "the dialects that speak of chat are not open"
-        for name in (
-            "channel_joined",
-            "channel_left",
-            "conversation_added",
-            "conversation_read",
-            "member_added",
-            "member_left",
-            "mentioned",
-            "message_deleted",
-            "message_reacted",
-            "message_read",
-            "message_unreacted",
-            "message_updated",
-            "new_message",
-            "own_status_change",
-            "typing",
-            "user_status_change",
-        )
-    },
+    ("chat", "conversation_added"): "both documents of chat are silent on membership",
+    ("chat", "conversation_read"): "conversation-chat.md tells of what others have read",
+    ("chat", "member_added"): "both documents of chat are silent on membership",
+    ("chat", "member_left"): "both documents of chat are silent on membership",
+    ("chat", "mentioned"): "the message itself is told as new_message",
+    ("chat", "message_reacted"): "channel-chat.md has reactions among its next steps",
+    ("chat", "message_unreacted"): "channel-chat.md has reactions among its next steps",
+    ("chat", "own_status_change"): "conversation-chat.md answers with status_change_ack",
     ("stories", "story.unreacted"): "stories-events.md tells authors of views and reactions only",
     ("market", "book"): "market-notifications.md has notifications only",
     ("market", "sale"): "market-notifications.md has notifications only",
@@ -65,8 +60,34 @@ DOCUMENTED_TYPES = {
         "story.reacted",
         "story.viewed",
     },
+    "channels": {
+        "channel_joined",
+        "channel_left",
+        "error",
+        "message_deleted",
+        "message_updated",
+        "new_message",
+        "pong",
+        "sent/join_channel",
+        "sent/leave_channel",
+        "sent/ping",
+    },
+    "conversations": {
+        "error",
+        "heartbeat_ack",
+        "message_read",
+        "new_message",
+        "sent/heartbeat",
+        "sent/message_read",
+        "sent/status_change",
+        "sent/typing",
+        "status_change_ack",
+        "typing",
+        "user_status_change",
+    },
 }
-"""The message types of each API's documents, both directions, and the error frame of READING.md."""
+"""The message types of each API's documents, both directions (`sent` by clients where a type goes
+both ways), and the error frame of READING.md."""
 
 
 def modules_of(package):
@@ -114,7 +135,12 @@ def test_every_dialect_has_its_golden_frames():
 def test_every_documented_message_has_its_golden_frame():
     """There is one file for each type of message, named for it, and no other file."""
     for dialect, types in DOCUMENTED_TYPES.items():
-        files = {path.stem: path for path in (FRAMES / dialect).iterdir()}
+        folder = FRAMES / dialect
+        files = {
+            path.relative_to(folder).with_suffix("").as_posix(): path
+            for path in folder.rglob("*.*")
+        }
         assert set(files) == types
-        for name, path in files.items():
-            assert json.loads(path.read_text(encoding="utf-8"))["type"] == name
+        for path in files.values():
+            frame = json.loads(path.read_text(encoding="utf-8"))
+            assert next(iter(frame.items())) in {("type", path.stem), ("event", path.stem)}

@@ -126,4 +126,4 @@ async def test_any_other_message_is_refused(dialect, message):
     assert peer.sent == []
     (refusal,) = peer.refused
     assert refusal[0] == "unknown_type"
-    assert spelled(dialect.error(*refusal)) == golden("notifications", "error")
+    assert spelled(dialect.error(peer.identity, *refusal)) == golden("notifications", "error")
