@@ -7,6 +7,7 @@ with another request 409, and 409 with `Retry-After` while the first one is unde
 
 import hashlib
 import re
+from contextvars import ContextVar
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from models.idempotency import Answer, Idempotency
 
 HEADER = "Idempotency-Key"
 
-_OPERATION = "operation_id"
+_OPERATION: ContextVar[str | None] = ContextVar("operation_id", default=None)
 _KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 
@@ -47,12 +48,15 @@ class Once:
                     content_type=begun.content_type,
                     headers={"Idempotency-Replayed": "true"},
                 )
-            request[_OPERATION] = begun.operation_id
+            token = _OPERATION.set(begun.operation_id)
             try:
                 response = await _answer(handler, request)
             except Exception:
                 await self._keys.release(begun)
                 raise
+            finally:
+                # The next request of this connection is handled in the same context.
+                _OPERATION.reset(token)
             if _is_final(response):
                 kept = Answer(response.status, response.text or "", response.content_type)
                 await self._keys.keep(begun, kept)
@@ -63,10 +67,9 @@ class Once:
         return once
 
 
-def operation_id(request: web.Request) -> str:
-    """Name what the request does: the same whenever it is sent again under its key."""
-    made: str | None = request.get(_OPERATION)
-    return made or uuid4().hex
+def operation_id() -> str:
+    """Name what this request does: the same whenever it is sent again under its key."""
+    return _OPERATION.get() or uuid4().hex
 
 
 def _key_of(request: web.Request) -> str | None:

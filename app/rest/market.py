@@ -65,7 +65,7 @@ class MarketRest:
         identity = await caller(request)
         wanted = await body(request, _CREATE)
         product = await self._market.products.create(
-            identity, **wanted, operation_id=operation_id(request)
+            identity, **wanted, operation_id=operation_id()
         )
         return web.json_response(product, status=201)
 
@@ -98,7 +98,7 @@ class MarketRest:
             identity = await caller(request)
             wanted = await body(request, _PLACE)
             offer = await self._market.trading.place(
-                identity, side, **wanted, operation_id=operation_id(request)
+                identity, side, **wanted, operation_id=operation_id()
             )
             return web.json_response(offer, status=201)
 

@@ -56,7 +56,7 @@ class OrdersRest:
         identity = await caller(request)
         wanted = await body(request, _PAY)
         order = await self._orders.pay(
-            identity, _order_id(request), **wanted, operation_id=operation_id(request)
+            identity, _order_id(request), **wanted, operation_id=operation_id()
         )
         return web.json_response(order)
 
@@ -65,7 +65,7 @@ class OrdersRest:
         identity = await caller(request)
         wanted = await body(request, _SHIP)
         order = await self._orders.ship(
-            identity, _order_id(request), **wanted, operation_id=operation_id(request)
+            identity, _order_id(request), **wanted, operation_id=operation_id()
         )
         return web.json_response(order)
 
@@ -76,7 +76,7 @@ class OrdersRest:
             """200 with the order."""
             identity = await caller(request)
             await body(request, _NOTHING)
-            order = await make(identity, _order_id(request), operation_id=operation_id(request))
+            order = await make(identity, _order_id(request), operation_id=operation_id())
             return web.json_response(order)
 
         return step

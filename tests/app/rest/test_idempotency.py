@@ -1,0 +1,142 @@
+"""Idempotency-Key on POST, around handlers of its own."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from app.rest.errors import problems
+from app.rest.idempotency import Once, operation_id
+from app.rest.requests import AUTHENTICATE
+from models.errors import Conflict, Unauthorized, Unavailable
+from models.idempotency import LEASE, Idempotency
+from tests.stories_world import person
+
+
+async def token_is_the_account_id(token):
+    if token is None or not token.isdecimal():
+        raise Unauthorized("The token is not valid.", code="token_invalid")
+    return person(token)
+
+
+class Shop:
+    """A handler that counts, and fails or waits as its body says."""
+
+    def __init__(self):
+        self.operations = []
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def order(self, request):
+        self.operations.append(operation_id())
+        wanted = (await request.json())["do"]
+        if wanted == "wait":
+            self.begun.set()
+            await self.go_on.wait()
+        if wanted == "conflict":
+            raise Conflict("Sold.", code="sold")
+        if wanted == "outage" and len(self.operations) == 1:
+            raise Unavailable("Away.", retry_after_s=1)
+        if wanted == "bug" and len(self.operations) == 1:
+            raise RuntimeError
+        return web.json_response({"number": len(self.operations)}, status=201)
+
+
+@pytest.fixture
+def shop():
+    return Shop()
+
+
+@pytest.fixture
+async def post(shop, database, clock, aiohttp_client):
+    once = Once(Idempotency(database, clock=clock))
+    app = web.Application(middlewares=[problems], client_max_size=1000)
+    app[AUTHENTICATE] = token_is_the_account_id
+    app.add_routes([web.post(path, once(shop.order)) for path in ("/orders", "/offers")])
+    client = await aiohttp_client(app)
+
+    async def post(key="k", do="", who="1", path="/orders", **options):
+        headers = {"Authorization": f"Bearer {who}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        options = options or {"json": {"do": do}}
+        async with client.post(path, headers=headers, **options) as response:
+            replayed = response.headers.get("Idempotency-Replayed") == "true"
+            retry_after = response.headers.get("Retry-After")
+            answer = await response.json(content_type=None)
+            return response.status, answer, replayed, retry_after
+
+    return post
+
+
+async def test_the_same_request_gets_the_same_answer(post, shop):
+    """With a key the handler runs once; quotes around the key, as in the draft, make no change."""
+    assert await post() == (201, {"number": 1}, False, None)
+    assert await post() == (201, {"number": 1}, True, None)
+    assert await post('"k"') == (201, {"number": 1}, True, None)
+    assert len(shop.operations) == 1
+
+
+async def test_without_a_key_every_request_counts(post, shop):
+    """Without a key each request is an operation of its own."""
+    assert [(await post(None))[1]["number"] for _ in range(2)] == [1, 2]
+    assert len(set(shop.operations)) == 2
+
+
+@pytest.mark.parametrize("other", [{"do": "x"}, {"path": "/offers"}, {"path": "/orders?a=1"}])
+async def test_another_request_is_a_conflict(post, shop, other):
+    """Another body, path or query under the key is refused and not carried out."""
+    await post()
+    status, answer, _, retry_after = await post(**other)
+    assert (status, answer["code"], retry_after) == (409, "idempotency_key_reused", None)
+    assert len(shop.operations) == 1
+
+
+async def test_another_account_has_keys_of_its_own(post):
+    """The key of one account means nothing to another."""
+    assert (await post(who="1"))[1] == {"number": 1}
+    assert (await post(who="2"))[1] == {"number": 2}
+
+
+async def test_a_request_under_way_is_a_conflict_with_a_time(post, shop):
+    """The second one is told to come back, and then gets the answer of the first."""
+    first = asyncio.create_task(post(do="wait"))
+    await shop.begun.wait()
+    status, answer, _, retry_after = await post(do="wait")
+    assert (status, answer["code"]) == (409, "idempotency_in_flight")
+    assert int(retry_after) == LEASE.total_seconds()
+    shop.go_on.set()
+    assert (await first)[:2] == (201, {"number": 1})
+    assert await post(do="wait") == (201, {"number": 1}, True, None)
+
+
+async def test_refusals_are_answers_too(post, shop):
+    """A refusal of the domain is kept and given again as it was."""
+    first = await post(do="conflict")
+    assert (first[0], first[1]["code"]) == (409, "sold")
+    assert await post(do="conflict") == (*first[:2], True, None)
+    assert len(shop.operations) == 1
+
+
+@pytest.mark.parametrize(("failure", "status"), [("outage", 503), ("bug", 500)])
+async def test_failures_of_the_server_are_tried_again(post, shop, failure, status):
+    """A failure is not kept: the request sent again is carried out, as the same operation."""
+    assert (await post(do=failure))[0] == status
+    assert (await post(do=failure))[:2] == (201, {"number": 2})
+    assert len(shop.operations) == 2
+    assert len(set(shop.operations)) == 1
+
+
+@pytest.mark.parametrize("key", ["", '""', "a b", 'a"b', '"a', "é", "x" * 256])
+async def test_keys_that_cannot_be(post, shop, key):
+    """An empty, blank, too long or unquotable key is refused, not ignored."""
+    status, answer, _, _ = await post(key)
+    assert (status, answer["code"]) == (400, "unreadable")
+    assert shop.operations == []
+
+
+async def test_strangers_and_oversized_bodies_leave_no_key(post, shop):
+    """What is refused before it begins can be sent right under the same key."""
+    assert (await post(who="nobody"))[0] == 401
+    assert (await post(data=b"x" * 2000))[0] == 413
+    assert await post() == (201, {"number": 1}, False, None)

@@ -1,0 +1,96 @@
+"""Keys under which a request is answered once."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from models.errors import Conflict
+from models.idempotency import KEPT, LEASE, Answer, Attempt, Idempotency
+
+CREATED = Answer(201, '{"id": "1"}', "application/json")
+
+
+@pytest.fixture
+async def keys(database, clock):
+    made = Idempotency(database, clock=clock)
+    await made.prepare()
+    return made
+
+
+async def test_the_first_answer_is_given_again(keys):
+    """After an answer was kept, the same request gets it, however often."""
+    attempt = await keys.begin("1", "k", "print")
+    await keys.keep(attempt, CREATED)
+    for _ in range(2):
+        assert await keys.begin("1", "k", "print") == CREATED
+
+
+async def test_another_request_under_the_key_is_refused(keys):
+    """A key that was used for something else is a conflict, answered already or not."""
+    attempt = await keys.begin("1", "k", "print")
+    for _ in range(2):
+        with pytest.raises(Conflict) as refused:
+            await keys.begin("1", "k", "another print")
+        assert refused.value.code == "idempotency_key_reused"
+        await keys.keep(attempt, CREATED)
+
+
+async def test_keys_are_each_accounts_own(keys):
+    """Two accounts that choose one key do not meet."""
+    assert isinstance(await keys.begin("1", "k", "print"), Attempt)
+    assert isinstance(await keys.begin("2", "k", "another print"), Attempt)
+
+
+@pytest.mark.atomic
+async def test_of_many_at_once_one_begins(keys):
+    """While the first is under way the others are told when to come back."""
+    begun = await asyncio.gather(
+        *(keys.begin("1", "k", "print") for _ in range(20)), return_exceptions=True
+    )
+    refused = [error for error in begun if isinstance(error, Conflict)]
+    assert len(refused) == 19
+    assert {error.code for error in refused} == {"idempotency_in_flight"}
+    assert {error.retry_after_s for error in refused} == {LEASE.total_seconds()}
+
+
+@pytest.mark.atomic
+async def test_an_attempt_that_died_is_taken_over_once(keys, clock):
+    """After its lease the same operation begins again, for one of those who ask."""
+    first = await keys.begin("1", "k", "print")
+    clock.move(LEASE)
+    begun = await asyncio.gather(
+        *(keys.begin("1", "k", "print") for _ in range(10)), return_exceptions=True
+    )
+    (second,) = [attempt for attempt in begun if isinstance(attempt, Attempt)]
+    assert second.operation_id == first.operation_id
+    assert second.run != first.run
+    await keys.keep(first, Answer(500, "late", "text/plain"))
+    await keys.keep(second, CREATED)
+    assert await keys.begin("1", "k", "print") == CREATED
+
+
+async def test_a_released_key_begins_at_once(keys):
+    """An attempt that ended without an answer worth keeping leaves the way free."""
+    first = await keys.begin("1", "k", "print")
+    await keys.release(first)
+    again = await keys.begin("1", "k", "print")
+    assert isinstance(again, Attempt)
+    assert again.operation_id == first.operation_id
+
+
+@pytest.mark.parametrize("swept", [True, False])
+async def test_keys_are_forgotten_after_their_time(keys, clock, database, swept):
+    """When its time is over a key is new again, swept away or not."""
+    attempt = await keys.begin("1", "k", "print")
+    await keys.keep(attempt, CREATED)
+    clock.move(KEPT - timedelta(milliseconds=1))
+    await keys.sweep()
+    assert await keys.begin("1", "k", "print") == CREATED
+    clock.move(timedelta(milliseconds=1))
+    if swept:
+        await keys.sweep()
+        assert await database["idempotency_keys"].count_documents({}) == 0
+    begun = await keys.begin("1", "k", "another print")
+    assert isinstance(begun, Attempt)
+    assert begun.operation_id != attempt.operation_id
