@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import socketio
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
+from yarl import URL
 
 from app.identity.own_jwt import OwnTokens
 from app.main import create_app
@@ -145,6 +146,15 @@ class Doors:
         socket = await self._http.ws_connect(
             f"{self.url}/ws", params=query, headers=headers, **options
         )
+        self._stack.push_async_callback(socket.close)
+        return RawClient(socket)
+
+    async def open_at(
+        self, target: str, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> RawClient:
+        """Connect to a path and query as they are written; raises as `open_raw`."""
+        url = URL(self.url + target, encoded=True)
+        socket = await self._http.ws_connect(url, headers=headers, **options)
         self._stack.push_async_callback(socket.close)
         return RawClient(socket)
 
