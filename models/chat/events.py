@@ -6,8 +6,9 @@ times are UTC text with milliseconds.
 
 How a client that has a snapshot applies them: `new_message` unless its `seq` is known already;
 `message_updated` and `message_deleted` when their `revision` is above the message's; reactions,
-arrivals and departures as additions to and removals from a set. A `new_message` also means that
-its author has read everything up to it.
+arrivals and departures as additions to and removals from a set, but no reaction to a deleted
+message and none whose `revision` is not above the snapshot's. A `new_message` also means that its
+author has read everything up to it.
 """
 
 from dataclasses import dataclass
