@@ -49,6 +49,7 @@ class Raw:
 
     def __init__(self, endpoint, manager, doors):
         self.endpoint = endpoint
+        self.manager = manager
         self.publisher = RoomPublisher(manager)
         self.doors = doors
         self.raw = doors.raw
@@ -59,15 +60,23 @@ class Raw:
 
 @pytest.fixture
 def raw_endpoint(listening):
-    """Start an endpoint; keywords are those of `Limits`, or `ping_interval_s` and `origins`.
+    """Start an endpoint; keywords are those of `Limits`, or are named here.
 
     `policy` is what differs from the policy of `/ws`.
     """
 
-    async def start(*, ping_interval_s=50.0, origins=None, middlewares=(), policy=None, **limits):
+    async def start(
+        *,
+        ping_interval_s=50.0,
+        origins=None,
+        middlewares=(),
+        dialect=None,
+        policy=None,
+        **limits,
+    ):
         manager = RoomManager()
         endpoint = RawEndpoint(
-            NotificationsDialect(),
+            dialect or NotificationsDialect(),
             replace(OF_WS, **(policy or {})),
             manager,
             origins or Origins((), development=True),
