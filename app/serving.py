@@ -58,7 +58,7 @@ async def serve(settings: Settings) -> None:
             await web.TCPSite(runner, settings.host, port, backlog=2048).start()
             logger.info("listening on %s port %d", settings.host, port)
         if settings.development:
-            sys.stdout.write(welcome(settings))
+            sys.stdout.write(welcome(settings, grpc=rpc is not None))
             sys.stdout.flush()
         await stop.wait()
         logger.info("stopping")
@@ -78,8 +78,8 @@ def _on_signal(number: signal.Signals, act: Callable[[], None]) -> None:
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
 
 
-def welcome(settings: Settings) -> str:
-    """Say what to open and how to get a token."""
+def welcome(settings: Settings, *, grpc: bool = False) -> str:
+    """Say what to open and how to get a token; `grpc`: whether its port is open."""
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
     return _WELCOME.format(
         python=_python(),
@@ -90,7 +90,7 @@ def welcome(settings: Settings) -> str:
         firebase=f" and ID tokens of Firebase project {settings.firebase_project_id}"
         if settings.firebase_project_id
         else "",
-        services=_services(settings),
+        services=_services(settings, grpc),
     )
 
 
@@ -100,7 +100,7 @@ def _python() -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _services(settings: Settings) -> str:
+def _services(settings: Settings, grpc: bool) -> str:
     token = "with the SERVICE_TOKEN" if settings.service_token else "without a token"
-    grpc = f" and gRPC on port {settings.grpc_port}" if settings.grpc_port else ""
-    return f"{token}: POST /api/v1/notifications{grpc}"
+    port = f" and gRPC on port {settings.grpc_port}" if grpc else ""
+    return f"{token}: POST /api/v1/notifications{port}"

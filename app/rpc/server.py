@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from socket import AF_INET, AF_INET6, create_server
 from typing import Any
 
 import grpc
@@ -54,10 +55,14 @@ class RpcServer:
         Raises:
             SettingsError: the port is taken, or not for us.
         """
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        family, address = AF_INET, f"{host}:{port}"
+        if ":" in host:
+            family, address = AF_INET6, f"[{host}]:{port}"
         try:
+            # Asked first, because the library prints what it thinks of a port that is taken.
+            create_server((host, port), family=family).close()
             bound = self._server.add_insecure_port(address)
-        except RuntimeError:
+        except (OSError, RuntimeError):
             raise SettingsError(
                 f"gRPC cannot listen on {address}: another server may do so;"
                 " choose another GRPC_PORT, or 0 for none."

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from models import errors
 from models.errors import DomainError, Unavailable
 from tests.live import PATIENCE_S
 from tests.notifications_world import BUYER, MATCHED, NOBODY, build
-from tests.programs import free_port
+from tests.programs import free_port, run
 from tests.stories_world import RecordingPublisher
 
 TOKEN = "a-service-token-of-32-characters"
@@ -360,3 +361,41 @@ def test_the_proto_file_says_what_is_served():
         words += [f"{types[field.type]} {field.name} = {field.number};" for field in message.field]
         words.append("}")
     assert text.split() == " ".join(words).split()
+
+
+async def test_the_program_serves_the_document(start_server):
+    """`python -m app` listens on GRPC_PORT, delivers to /ws, and stops with calls still open."""
+    port = free_port()
+    program = await start_server(GRPC_PORT=str(port))
+    _, answer = await program.doors.call(
+        None, "POST", "/signup", {"email": "ann@example.com", "password": "password123"}
+    )
+    raw = await program.doors.raw(answer["token"])
+    client = Client(port)
+    sent = await client.send(DOCUMENTED.replace("1", answer["user"]["id"], 1))
+    frame = await raw.frame()
+    assert frame["type"] == "notification"
+    assert (frame["data"]["id"], frame["data"]["title"]) == (int(sent["id"]), "Test Notification")
+    stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+    open_call = stub.ServerReflectionInfo()
+    await open_call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+    assert (await open_call.read()).list_services_response.service
+    began = time.monotonic()
+    assert await program.stop() == 0
+    assert time.monotonic() - began < 5
+    assert not [line for line in program.lines if "Traceback" in line or "ERROR" in line]
+    await client.channel.close()
+
+
+async def test_the_program_and_a_busy_port(start_server, environment):
+    """A GRPC_PORT that is taken ends the start with one sentence and nothing beside it."""
+    port = str(free_port())
+    await start_server(GRPC_PORT=port)
+    variables = environment | {"GRPC_PORT": port, "PORT": str(free_port()), "LOG_LEVEL": "WARNING"}
+    status, output, errors_printed = await run(environment=variables)
+    assert status != 0
+    assert output == []
+    assert errors_printed == [
+        f"gRPC cannot listen on 127.0.0.1:{port}: another server may do so;"
+        " choose another GRPC_PORT, or 0 for none."
+    ]
