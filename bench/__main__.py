@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 
 from bench import scenarios
+from bench.chat import chat
 from bench.reaction import reaction
 from bench.server import BARE, NODE, NODE_WS, OURS, OURS_RAW, STOCK, Kind, node_is_there
 
@@ -92,6 +93,13 @@ def _scenarios(members: int) -> list[Scenario]:
     ]
 
 
+_WHOLE: tuple[tuple[str, Callable[[], Awaitable[Any]]], ...] = (
+    ("Whole application: REST reaction to frame at the author's two clients", reaction),
+    ("Whole application: chat in a channel of 1,000 on two doors, and a long history", chat),
+)
+"""What is measured of `python -m app` with its embedded store."""
+
+
 async def _run(runs: int, members: int, only: str) -> Iterable[str]:
     lines = []
     for scenario in _scenarios(members):
@@ -104,8 +112,10 @@ async def _run(runs: int, members: int, only: str) -> Iterable[str]:
                 sys.stderr.write(f"{scenario.title}: {kind.name}, run {run + 1} of {runs}\n")
                 figures[kind].append(dataclasses.asdict(await scenario.measure(kind)))
         lines += _block(scenario.title, figures)
-    if only.lower() in "whole application":
-        lines += _whole([dataclasses.asdict(await reaction()) for _ in range(runs)])
+    for title, measure in _WHOLE:
+        if only.lower() in title.lower():
+            sys.stderr.write(f"{title}: {runs} runs\n")
+            lines += _whole(title, [dataclasses.asdict(await measure()) for _ in range(runs)])
     return lines
 
 
@@ -135,10 +145,10 @@ def _ratio(pairs: list[tuple[Figures, Figures]], name: str) -> str:
     return f"ours: {statistics.median(ratios):.2f} of it" if ratios else "-"
 
 
-def _whole(runs: list[Figures]) -> list[str]:
+def _whole(title: str, runs: list[Figures]) -> list[str]:
     names = list(runs[0])
     return [
-        "### Whole application: REST reaction → frame at the author's two clients",
+        f"### {title}",
         "",
         "| " + " | ".join(names) + " |",
         "|---" * len(names) + "|",

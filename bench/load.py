@@ -20,12 +20,33 @@ _EVENT_FROM_BYTES = 140
 _DEFLATE_OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 
 
+@dataclass(frozen=True)
+class Way:
+    """How clients come in, and which of the messages they get are counted."""
+
+    path: str
+    """With `{token}` where the token goes."""
+
+    namespace: str | None = None
+    """For Socket.IO: the namespace to connect to."""
+
+    command: str | None = None
+    """For Socket.IO: the event, written as JSON, that a client emits before it counts as ready."""
+
+    marker: bytes | None = None
+    """What stands before the time in counted messages; None counts all long ones."""
+
+
+SOCKETIO = Way("/socket.io/?EIO=4&transport=websocket", "/bench")
+RAW = Way("/ws?token={token}")
+
+
 @dataclass
 class Crowd:
     """All clients of one server, and what they have received together."""
 
     port: int
-    socketio: bool
+    way: Way
     clients: list["Client"] = field(default_factory=list)
     received: int = 0
     latencies_s: list[float] = field(default_factory=list)
@@ -92,9 +113,7 @@ class Client(asyncio.Protocol):
         """Ask for the upgrade, offering compression as browsers do."""
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self.transport = transport  # type: ignore[assignment]
-        path = "/socket.io/?EIO=4&transport=websocket"
-        if not self._crowd.socketio:
-            path = f"/ws?token={self._token}"
+        path = self._crowd.way.path.format(token=self._token)
         key = base64.b64encode(os.urandom(16)).decode()
         self.transport.write(
             (
@@ -138,9 +157,9 @@ class Client(asyncio.Protocol):
             payload = self._inflate(payload)
         if head & 0x0F == 0x9:
             self._send(0xA, payload)
-        elif self._joined and len(payload) > _EVENT_FROM_BYTES:
+        elif self._joined and self._counts(payload):
             if self._sampled:
-                self._crowd.latencies_s.append(_age_s(payload))
+                self._crowd.latencies_s.append(_age_s(payload, self._crowd.way.marker or b'"t":"'))
             return 1
         elif payload == b"2":
             self._send(0x1, b"3")
@@ -154,14 +173,27 @@ class Client(asyncio.Protocol):
         # RFC 7692, section 7.2.2.
         return self._inflator.decompress(payload + b"\0\0\xff\xff")
 
+    def _counts(self, payload: bytes) -> bool:
+        marker = self._crowd.way.marker
+        return len(payload) > _EVENT_FROM_BYTES if marker is None else marker in payload
+
     def _handshake(self, payload: bytes) -> None:
-        if self._crowd.socketio and payload.startswith(b"0"):
-            self._send(0x1, b"40/bench," + json.dumps({"token": self._token}).encode())
-        elif not self._crowd.socketio or payload.startswith(b"40/bench"):
-            self._joined = True
-            self.ready.set_result(None)
-        else:
+        way = self._crowd.way
+        if way.namespace is None:
+            self._is_in()
+        elif payload.startswith(b"0"):
+            auth = json.dumps({"token": self._token})
+            self._send(0x1, f"40{way.namespace},{auth}".encode())
+        elif payload.startswith(f"40{way.namespace},".encode()) and way.command:
+            self._send(0x1, f"42{way.namespace},0{way.command}".encode())
+        elif payload.startswith((f"40{way.namespace},".encode(), f"43{way.namespace},0".encode())):
+            self._is_in()
+        elif payload.startswith(b"44"):
             self.ready.set_exception(ConnectionError(payload.decode()))
+
+    def _is_in(self) -> None:
+        self._joined = True
+        self.ready.set_result(None)
 
     def _send(self, opcode: int, payload: bytes) -> None:
         # A mask of zeros is as valid as any other, and costs this process nothing.
@@ -175,6 +207,6 @@ class Client(asyncio.Protocol):
             self._crowd.lost += 1
 
 
-def _age_s(payload: bytes) -> float:
-    at = payload.index(b'"t":"') + 5
+def _age_s(payload: bytes, marker: bytes) -> float:
+    at = payload.index(marker) + len(marker)
     return time.monotonic() - float(payload[at : payload.index(b'"', at)])

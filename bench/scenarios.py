@@ -47,7 +47,7 @@ async def fanout(
     With `turns`, a round is one event in each of so many turns of the loop.
     """
     async with running(kind) as server:
-        crowd = Crowd(server.port, kind.socketio)
+        crowd = Crowd(server.port, kind.way)
         await crowd.join(tokens(members))
         await _rounds(server, crowd, members, rounds=max(2, rounds // 10), burst=burst, turns=turns)
         crowd.latencies_s.clear()
@@ -84,7 +84,7 @@ async def memory(kind: Kind, members: int, *, cycles: int = 3) -> Memory:
         first_kb = last_kb = after_kb = accepted = 0.0
         for cycle in range(cycles):
             begin = await server.stats()
-            crowd = Crowd(server.port, kind.socketio)
+            crowd = Crowd(server.port, kind.way)
             await crowd.join(everyone)
             await asyncio.sleep(_SETTLE_S)
             full = await server.stats()
@@ -102,7 +102,7 @@ async def memory(kind: Kind, members: int, *, cycles: int = 3) -> Memory:
 
 
 async def _cycle(server: Server, kind: Kind, some: list[str]) -> None:
-    crowd = Crowd(server.port, kind.socketio)
+    crowd = Crowd(server.port, kind.way)
     await crowd.join(some)
     await _rounds(server, crowd, len(some), rounds=20)
     await crowd.leave()
@@ -122,7 +122,7 @@ async def one_among_many(
 ) -> Fanout:
     """Tell one user among `members` idle ones `per_s` events a second."""
     async with running(kind) as server:
-        crowd = Crowd(server.port, kind.socketio)
+        crowd = Crowd(server.port, kind.way)
         await crowd.join(tokens(members))
         before = await server.stats()
         loop = asyncio.get_running_loop()
@@ -161,7 +161,7 @@ class SlowClients:
 async def slow_clients(kind: Kind, deaf: int, *, others: int = 200) -> SlowClients:
     """Let `deaf` clients stop reading while `others` go on; fill what waits for the deaf ones."""
     async with running(kind) as server:
-        crowd, silent = Crowd(server.port, kind.socketio), Crowd(server.port, kind.socketio)
+        crowd, silent = Crowd(server.port, kind.way), Crowd(server.port, kind.way)
         await crowd.join(tokens(others))
         await silent.join([token("deaf")] * deaf)
         await _rounds(server, crowd, others, rounds=200)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jwt
 
+from bench.load import RAW, SOCKETIO, Way
 from models.times import now
 
 PEERS = Path(__file__).parent / "peers"
@@ -26,7 +27,7 @@ class Kind:
 
     name: str
     command: tuple[str, ...]
-    socketio: bool
+    way: Way
 
 
 def _python(module: str) -> tuple[str, ...]:
@@ -37,14 +38,14 @@ def _node(script: str) -> tuple[str, ...]:
     return ("node", "--expose-gc", str(PEERS / script))
 
 
-OURS = Kind("ours", _python("ours"), socketio=True)
-OURS_RAW = Kind("ours, raw", _python("ours"), socketio=False)
-BARE = Kind("bare send()", (*_python("ours"), "--bare"), socketio=True)
+OURS = Kind("ours", _python("ours"), SOCKETIO)
+OURS_RAW = Kind("ours, raw", _python("ours"), RAW)
+BARE = Kind("bare send()", (*_python("ours"), "--bare"), SOCKETIO)
 """The floor: a loop that does nothing but `send` the same bytes on the same sockets."""
 
-STOCK = Kind("stock", _python("stock"), socketio=True)
-NODE = Kind("node socket.io", _node("socketio.mjs"), socketio=True)
-NODE_WS = Kind("node ws", _node("ws.mjs"), socketio=False)
+STOCK = Kind("stock", _python("stock"), SOCKETIO)
+NODE = Kind("node socket.io", _node("socketio.mjs"), SOCKETIO)
+NODE_WS = Kind("node ws", _node("ws.mjs"), RAW)
 
 
 def node_is_there() -> bool:
