@@ -63,8 +63,8 @@ class Projection:
         await self._journal.mark_done(entry)
 
     async def _close(self, entry: Document, offer_id: str, **changes: object) -> None:
-        await self._offers.find_one_and_update(
-            {"_id": offer_id, "status": OPEN},
+        await self._offers.update_one(
+            {"_id": offer_id},
             {
                 "$set": {"closed_at": entry["at"], **changes},
                 "$unset": {"resting": "", "due_at": ""},

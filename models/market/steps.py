@@ -76,7 +76,6 @@ class Steps:
         key, where = step, {"_id": order["_id"], "status": {"$in": list(MAY_FOLLOW[step])}}
         if step == PAYMENT_FAILED:
             # A step that can be repeated: each time is a cause of its own.
-            where["attempts"] = order["attempts"]
             changes["attempts"] = order["attempts"] + 1
             key = f"{step}:{order['attempts'] + 1}"
         return await self._orders.find_one_and_update(

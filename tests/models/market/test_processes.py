@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from models.market.journal import Journal
-from tests.market_world import SIZE, add_shoe, build_market, told
+from tests.market_world import SELLER, SIZE, add_shoe, build_market, told
 from tests.stories_world import person
 
 ROOT = Path(__file__).parents[3]
@@ -109,6 +109,37 @@ async def test_takers_in_two_processes(database, environment):
     assert [process.returncode for process in processes] == [0, 0]
     assert Counter(offer["status"] for offer in answers) == {"matched": 10, "open": 40}
     assert len(await check_conservation(database, market)) == 10
+
+
+async def test_killed_after_each_write_of_a_match(database, environment):
+    """After whichever write of a match a process is killed, the next start makes the match whole.
+
+    One ask waits in a book for each write; each bid is placed by a process of its own.
+    """
+    market = build_market(database)
+    await market.prepare()
+    shoes = [await add_shoe(market, f"S{n}") for n in range(40)]
+    for shoe in shoes:
+        await market.trading.place(SELLER, "ask", product_id=shoe, size=SIZE, price=20_000)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.models.market.dying", *shoes),
+        cwd=ROOT,
+        env=environment,
+        stdout=PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    killed = int(output)
+    assert 15 < killed < 40, "not every write of a match was the last one of a process"
+    untold = await database["market_orders"].count_documents({"telling": True})
+    undone = await Journal(database).left_undone()
+    # Killed before the journal's entry, in carrying it out, in telling, and not at all.
+    assert len(undone) > 3
+    assert untold > 3
+    market = build_market(database)
+    await market.prepare()
+    orders = await check_conservation(database, market)
+    assert killed - 2 <= len(orders) <= killed + 1
 
 
 async def test_processes_killed_in_mid_match(database, environment):

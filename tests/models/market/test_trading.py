@@ -96,6 +96,21 @@ async def test_the_oldest_of_one_price_comes_first_also_after_a_restart(
     assert [order["ask_id"] for order in orders] == [ask["id"] for ask in asks]
 
 
+async def test_a_book_is_read_while_others_write(market, place, shoe, database, clock):
+    """An offer that reading the book missed keeps its place before a later one it did not miss."""
+    first, second = [await place("ask", person(str(10 + n)), 220) for n in range(2)]
+    # As a reader finds it whose scan came to the first one's place before it was written.
+    await database["market_books"].update_one({"_id": f"{shoe}:{SIZE}"}, {"$set": {"done": 0}})
+    await database["market_offers"].delete_one({"_id": first["id"]})
+    reader = build_market(database, clock=clock)
+    bids = [
+        await reader.trading.place(BUYER, "bid", product_id=shoe, size=SIZE, price=22_000)
+        for _ in range(2)
+    ]
+    orders = [await reader.orders.get(BUYER, bid["order_id"]) for bid in bids]
+    assert [order["ask_id"] for order in orders] == [first["id"], second["id"]]
+
+
 async def test_an_expired_offer_is_never_met(market, place, clock, publisher):
     """Past its time an ask meets nobody, and the next sweep takes it out and tells its owner."""
     ask = await place("ask", SELLER, 220, expires_at=clock() + MINUTE)
