@@ -33,7 +33,12 @@ function doorRow(door, connections) {
   });
   const element = el(
     "li",
-    { class: "door", "data-door": door.id, "data-state": "closed" },
+    {
+      class: "door",
+      "data-door": door.id,
+      "data-state": "closed",
+      "data-auto": String(door.auto),
+    },
     el("span", { class: "dot", "aria-hidden": "true" }),
     el(
       "div",

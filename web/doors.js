@@ -39,6 +39,57 @@ export const doors = [
       { label: "Broken JSON", text: '{"type": ' },
     ],
   },
+  {
+    id: "chat",
+    name: "Chat",
+    kind: "socketio",
+    namespace: "/chat",
+    auto: false,
+    samples: [
+      { label: "Join a channel", event: "join_channel", data: { channel_id: "general" } },
+      {
+        label: "Send a message",
+        event: "send_message",
+        data: { channel_id: "general", content: "Hello from the socket", client_id: "1" },
+      },
+      { label: "Edit a message", event: "edit_message", data: { message_id: "", content: "" } },
+      { label: "React to a message", event: "react", data: { message_id: "", emoji: "❤️" } },
+      { label: "Read a message", event: "message_read", data: { message_id: "" } },
+      { label: "Type", event: "typing", data: { channel_id: "general" } },
+      { label: "Change status", event: "status_change", data: { status: "away" } },
+      { label: "History", event: "history", data: { channel_id: "general", limit: 20 } },
+      { label: "List conversations", event: "list_conversations", data: {} },
+      { label: "Leave a channel", event: "leave_channel", data: { channel_id: "general" } },
+    ],
+  },
+  {
+    id: "channels",
+    name: "Channels",
+    kind: "raw",
+    url: (token) => `/api/v1/ws?token=${encodeURIComponent(token)}`,
+    auto: false,
+    samples: [
+      { label: "Join a channel", text: '{"type": "join_channel", "channel_id": "general"}' },
+      { label: "Leave a channel", text: '{"type": "leave_channel", "channel_id": "general"}' },
+      { label: "Ping", text: '{"type": "ping"}' },
+    ],
+  },
+  {
+    id: "conversations",
+    name: "Conversations",
+    kind: "raw",
+    url: (token, user) => `/ws/${user.id}?token=${encodeURIComponent(token)}`,
+    auto: false,
+    samples: [
+      { label: "Heartbeat", text: '{"event": "heartbeat"}' },
+      { label: "Type", text: '{"event": "typing", "conversationId": "general"}' },
+      {
+        label: "Read a message",
+        text: '{"event": "message_read", "conversationId": "general", "messageId": ""}',
+      },
+      { label: "Change status", text: '{"event": "status_change", "status": "away"}' },
+    ],
+  },
 ];
 
 /** Where a door is, without the credentials in its address. */

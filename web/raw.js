@@ -135,10 +135,11 @@ export class RawConnection {
   }
 }
 
-/** Legacy frames name themselves in `type`. */
+/** Legacy frames name themselves in `type`, those of conversations in `event`. */
 function nameOf(text) {
   try {
-    return String(JSON.parse(text)?.type ?? "message");
+    const frame = JSON.parse(text);
+    return String(frame?.type ?? frame?.event ?? "message");
   } catch {
     return "text";
   }

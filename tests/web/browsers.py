@@ -179,9 +179,10 @@ class Person:
         return f"{element.get_attribute('data-state')}: {detail}"
 
     def wait_for_doors(self, state: str) -> None:
-        """Wait until every door is in `state`."""
+        """Wait until every door that opens by itself is in `state`."""
+        doors = ".door[data-auto=true]"
         self.until(
-            lambda: {door.get_attribute("data-state") for door in self.all(".door")} == {state}
+            lambda: {door.get_attribute("data-state") for door in self.all(doors)} == {state}
         )
 
     def toggle_door(self, door: str) -> None:

@@ -188,6 +188,21 @@ def test_frames_are_sent_and_answered(author: Person) -> None:
     assert refusal["error"]["message"] in author.one("#send-note").text
 
 
+def test_doors_of_chat_open_by_hand(author: Person) -> None:
+    """What is written through `/chat` comes through both legacy doors, as documented there."""
+    for door in ("chat", "channels", "conversations"):
+        author.toggle_door(door)
+        author.until(lambda door=door: author.door_state(door) == "connected: Connected")
+    author.send("channels", "Join a channel")
+    assert author.frame("channels", "channel_joined")["user_email"] == author.email
+    author.send("conversations", "Heartbeat")
+    assert author.frame("conversations", "heartbeat_ack") == {"event": "heartbeat_ack"}
+    author.send("chat", "Send a message")
+    message = author.frame("chat", "ack send_message")["data"]
+    assert author.frame("channels", "new_message")["data"]["id"] == message["id"]
+    assert author.frame("conversations", "new_message")["messageId"] == message["id"]
+
+
 def test_closed_door_cannot_be_sent_through(author: Person) -> None:
     """A door closed by hand says so, stays closed, and takes no frames until it is opened."""
     author.toggle_door("ws")
