@@ -51,13 +51,16 @@ class NotificationsRead(Event):
     domain: ClassVar[str] = "market"
     name: ClassVar[str] = "notification.read"
 
-    ids: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+    """First and last id of each stretch, both included."""
+
     unread: int
     revision: int
 
     def data(self) -> dict[str, Json]:
         """Give which ones are read now."""
-        return {"ids": list(self.ids), "unread": self.unread, "revision": self.revision}
+        ranges: list[Json] = [[first, last] for first, last in self.ranges]
+        return {"ranges": ranges, "unread": self.unread, "revision": self.revision}
 
 
 @dataclass(frozen=True, slots=True)

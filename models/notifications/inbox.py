@@ -1,15 +1,13 @@
 """What a user does with notifications: look, read, put away, choose."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-
-from pymongo import ReturnDocument
+from collections.abc import Iterable
 
 from models.database import Database, Document
 from models.errors import NotFound
 from models.events import Json, Publisher
 from models.identity import Identity
-from models.notifications import records
+from models.notifications import records, spans
 from models.notifications.events import NotificationArchived, NotificationsRead
 from models.notifications.log import Log
 from models.notifications.schema import TYPES
@@ -25,7 +23,7 @@ class Inbox:
     """The inboxes, each for its owner.
 
     What is unread is a set of ids in the inbox itself, so reading and counting are exact under
-    concurrency, and a count costs one small document however many notifications there are.
+    concurrency, and a count reads one small document however many notifications there are.
     """
 
     def __init__(self, database: Database, publisher: Publisher, log: Log) -> None:
@@ -63,12 +61,11 @@ class Inbox:
             following = found[limit - 1]["number"]
         elif looked < len(numbers):
             following = numbers[looked - 1]
-        unread = set(inbox["unread"])
-        items: list[Json] = [records.entry_json(entry, unread) for entry in found[:limit]]
+        items: list[Json] = [records.entry_json(entry, inbox["unread"]) for entry in found[:limit]]
         return {"items": items, "next": following, **records.count_json(inbox)}
 
     async def unread(self, caller: Identity) -> dict[str, Json]:
-        """Give `unread`, at most `UNREAD_MAX`, and its `revision`."""
+        """Give `unread`, a count, and its `revision`."""
         return records.count_json(await self._log.settle(caller.account_id))
 
     async def read(self, caller: Identity, id: int) -> dict[str, Json]:
@@ -77,33 +74,28 @@ class Inbox:
         Raises:
             NotFound: code `notification_not_found`.
         """
-        inbox = await self._existing(caller, id)
-        changed = await self._remove_unread(caller.account_id, id)
-        if changed is not None:
-            await self._tell_read(changed, [id])
-        return records.count_json(changed or inbox)
+        inbox, removed = await self._remove_unread(caller.account_id, id)
+        if removed:
+            await self._tell_read(inbox, [id, id])
+        return records.count_json(inbox)
 
     async def read_all(self, caller: Identity, *, up_to: int | None = None) -> dict[str, Json]:
         """Mark all as read, or those up to an id, and clear them on all devices.
 
         Answers as `unread`.
         """
-        while True:
-            inbox = await self._log.settle(caller.account_id)
-            read = [id for id in inbox["unread"] if up_to is None or id <= up_to]
-            if not read:
-                return records.count_json(inbox)
-            changed = await self._inboxes.find_one_and_update(
-                {"_id": caller.account_id, "revision": inbox["revision"]},
-                {
-                    "$set": {"unread": [id for id in inbox["unread"] if id not in set(read)]},
-                    "$inc": {"revision": 1},
-                },
-                return_document=ReturnDocument.AFTER,
-            )
-            if changed is not None:
-                await self._tell_read(changed, read)
-                return records.count_json(changed)
+        async with self._log.turn(caller.account_id):
+            while True:
+                inbox = await self._log.settle(caller.account_id)
+                bound = inbox["last"] if up_to is None else up_to
+                read, left = spans.cut(inbox["unread"], bound)
+                if not read:
+                    return records.count_json(inbox)
+                changed = await self._log.change(inbox, {"unread": left})
+                if changed is not None:
+                    break
+        await self._tell_read(changed, read)
+        return records.count_json(changed)
 
     async def archive(self, caller: Identity, id: int) -> dict[str, Json]:
         """Put one away, which reads it too; a repeat is quiet. Answers as `unread`.
@@ -111,15 +103,13 @@ class Inbox:
         Raises:
             NotFound: code `notification_not_found`.
         """
-        inbox = await self._existing(caller, id)
-        changed = await self._remove_unread(caller.account_id, id)
+        inbox, removed = await self._remove_unread(caller.account_id, id)
         archived = await self._entries.update_one(
             {"_id": records.entry_id(caller.account_id, id), "archived": False},
             {"$set": {"archived": True}},
         )
-        inbox = changed or inbox
-        if changed is not None or archived.matched_count:
-            event = NotificationArchived(id, len(inbox["unread"]), inbox["revision"])
+        if removed or archived.matched_count:
+            event = NotificationArchived(id, spans.count(inbox["unread"]), inbox["revision"])
             await self._publisher.publish(event, user_room(caller.account_id))
         return records.count_json(inbox)
 
@@ -143,22 +133,27 @@ class Inbox:
         entries = await asyncio.gather(*(self._log.entry(account_id, n) for n in numbers))
         return [entry for entry in entries if entry is not None]
 
-    async def _existing(self, caller: Identity, id: int) -> Document:
-        inbox = await self._log.settle(caller.account_id)
-        if not 1 <= id <= inbox["last"]:
-            raise NotFound("There is no such notification.", code="notification_not_found")
-        return inbox
+    async def _remove_unread(self, account_id: str, id: int) -> tuple[Document, bool]:
+        """Take `id` out of the unread ones; gives the inbox after that, and whether it was in.
 
-    async def _remove_unread(self, account_id: str, id: int) -> Document | None:
-        """Take `id` out of the unread ones; gives the inbox after that, None if it was not in."""
-        return await self._inboxes.find_one_and_update(
-            {"_id": account_id, "unread": id},
-            {"$pull": {"unread": id}, "$inc": {"revision": 1}},
-            return_document=ReturnDocument.AFTER,
-        )
+        Raises:
+            NotFound: code `notification_not_found`.
+        """
+        async with self._log.turn(account_id):
+            while True:
+                inbox = await self._log.settle(account_id)
+                if not 1 <= id <= inbox["last"]:
+                    raise NotFound("There is no such notification.", code="notification_not_found")
+                if not spans.contains(inbox["unread"], id):
+                    return inbox, False
+                left = spans.without(inbox["unread"], id)
+                changed = await self._log.change(inbox, {"unread": left})
+                if changed is not None:
+                    return changed, True
 
-    async def _tell_read(self, inbox: Document, ids: Sequence[int]) -> None:
-        event = NotificationsRead(tuple(ids), len(inbox["unread"]), inbox["revision"])
+    async def _tell_read(self, inbox: Document, read: spans.Spans) -> None:
+        unread = spans.count(inbox["unread"])
+        event = NotificationsRead(tuple(spans.pairs(read)), unread, inbox["revision"])
         await self._publisher.publish(event, user_room(inbox["_id"]))
 
 

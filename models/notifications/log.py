@@ -18,14 +18,13 @@ import asyncio
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from models.database import Database, Document
 from models.events import Publisher
-from models.notifications import records
+from models.notifications import records, spans
 from models.notifications.events import Notified
-from models.notifications.records import UNREAD_MAX, Content
+from models.notifications.records import Content
 from models.rooms import user_room
 from models.times import Clock, to_text
 
@@ -48,9 +47,7 @@ class Log:
 
         `cause` names what it is about, within the account; without one each call has its own.
         """
-        # Writers of this process take turns instead of racing for the next number.
-        turn = self._turns.setdefault(account_id, asyncio.Lock())
-        async with turn:
+        async with self.turn(account_id):
             inbox = await self.open(account_id)
             entry = records.new_entry(
                 account_id,
@@ -64,7 +61,7 @@ class Log:
                 entry, written = await self._append_new(entry, following)
             else:
                 entry, written = await self._append_once(entry, following)
-            if not (written and await self._take_in(entry)):
+            if not (written and await self._take_in(entry, inbox)):
                 await self.settle(account_id)
             return entry, written
 
@@ -88,9 +85,24 @@ class Log:
             entry = await self.entry(account_id, inbox["last"] + 1 if inbox else 1)
             if entry is None:
                 return inbox or records.new_inbox(account_id)
-            if inbox is None:
-                await self.open(account_id)
-            await self._take_in(entry)
+            await self._take_in(entry, inbox or await self.open(account_id))
+
+    def turn(self, account_id: str) -> asyncio.Lock:
+        """Give the lock by which this process's changes of an inbox wait for each other.
+
+        They would be right without it, as those of several processes are, but would race.
+        """
+        return self._turns.setdefault(account_id, asyncio.Lock())
+
+    async def change(self, inbox: Document, values: Document) -> Document | None:
+        """Set values of an inbox; gives it as it is then, None if it has changed meanwhile."""
+        changed = await self._inboxes.update_one(
+            {"_id": inbox["_id"], "revision": inbox["revision"]},
+            {"$set": values, "$inc": {"revision": 1}},
+        )
+        if not changed.matched_count:
+            return None
+        return {**inbox, **values, "revision": inbox["revision"] + 1}
 
     async def entry(self, account_id: str, number: int) -> Document | None:
         """Give one notification as it is stored."""
@@ -135,21 +147,19 @@ class Log:
         number: int = found["number"]
         return number
 
-    async def _take_in(self, entry: Document) -> bool:
+    async def _take_in(self, entry: Document, inbox: Document) -> bool:
         """Make `entry` the inbox's last and tell of it; False when it is not its turn."""
         account_id, number = entry["account_id"], entry["number"]
-        update: Document = {"$set": {"last": number}, "$inc": {"revision": 1}}
-        if not entry["muted"]:
-            update["$push"] = {"unread": number}
-        inbox = await self._inboxes.find_one_and_update(
-            {"_id": account_id, "last": number - 1},
-            update,
-            return_document=ReturnDocument.AFTER,
-        )
-        if inbox is None:
-            return False
-        for oldest in inbox["unread"][:-UNREAD_MAX]:
-            await self._inboxes.update_one({"_id": account_id}, {"$pull": {"unread": oldest}})
+        while True:
+            if inbox["last"] != number - 1:
+                return False
+            unread = inbox["unread"]
+            if not entry["muted"]:
+                unread = spans.with_next(unread, number)
+            changed = await self.change(inbox, {"last": number, "unread": unread})
+            if changed is not None:
+                break
+            inbox = await self.open(account_id)
         if not entry["muted"]:
             event = Notified(
                 user_id=account_id,
@@ -159,8 +169,8 @@ class Log:
                 message=entry["message"],
                 link=entry["link"],
                 created_at=to_text(entry["created_at"]),
-                unread=min(len(inbox["unread"]), UNREAD_MAX),
-                revision=inbox["revision"],
+                unread=spans.count(unread),
+                revision=changed["revision"],
             )
             await self._publisher.publish(event, user_room(account_id))
         return True

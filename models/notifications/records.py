@@ -5,11 +5,8 @@ from datetime import datetime
 
 from models.database import Document
 from models.events import Json
+from models.notifications import spans
 from models.times import to_text
-
-UNREAD_MAX = 1_000
-"""How many ids an inbox keeps as unread; older ones then count as read. Nobody reads a thousand
-one by one, and the inbox of somebody who never looks stays a small document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +22,8 @@ class Content:
 def new_inbox(account_id: str) -> Document:
     """Build the inbox of an account that was never told anything.
 
-    `last`: the id of the newest notification taken in. `unread`: ids. `revision`: changes of
-    `unread` so far. `muted`: types.
+    `last`: the id of the newest notification taken in. `unread`: ids, as `spans` keeps them.
+    `revision`: changes of these two so far. `muted`: types.
     """
     return {"_id": account_id, "last": 0, "unread": [], "revision": 0, "muted": []}
 
@@ -58,7 +55,7 @@ def content_of(entry: Document) -> Content:
     return Content(entry["type"], entry["title"], entry["message"], entry["link"])
 
 
-def entry_json(entry: Document, unread: set[int]) -> dict[str, Json]:
+def entry_json(entry: Document, unread: spans.Spans) -> dict[str, Json]:
     """Show a notification to its reader."""
     return {
         "id": entry["number"],
@@ -67,11 +64,11 @@ def entry_json(entry: Document, unread: set[int]) -> dict[str, Json]:
         "message": entry["message"],
         "link": entry["link"],
         "created_at": to_text(entry["created_at"]),
-        "read": entry["number"] not in unread,
+        "read": not spans.contains(unread, entry["number"]),
         "archived": entry["archived"],
     }
 
 
 def count_json(inbox: Document) -> dict[str, Json]:
     """Show how many are unread."""
-    return {"unread": min(len(inbox["unread"]), UNREAD_MAX), "revision": inbox["revision"]}
+    return {"unread": spans.count(inbox["unread"]), "revision": inbox["revision"]}

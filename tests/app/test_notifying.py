@@ -83,7 +83,10 @@ async def test_two_devices_and_ws(server, ann, token):
     assert await phone.call("read_notification", {"id": 1}) == {
         "data": {"unread": 0, "revision": 2}
     }
-    assert await desktop.event() == ("notification.read", {"ids": [1], "unread": 0, "revision": 2})
+    assert await desktop.event() == (
+        "notification.read",
+        {"ranges": [[1, 1]], "unread": 0, "revision": 2},
+    )
     assert await phone.call("archive_notification", {"id": 1}) == {
         "data": {"unread": 0, "revision": 2}
     }

@@ -6,8 +6,7 @@ import pytest
 
 from models.errors import NotFound
 from models.notifications import inbox as inbox_module
-from models.notifications import log as log_module
-from models.notifications import records
+from models.notifications import spans
 from models.notifications.schema import TYPES
 from models.rooms import user_room
 from tests.notifications_world import BUYER, MATCHED, SELLER, SHIPPED, build, everything
@@ -110,7 +109,7 @@ async def test_reading_clears_the_other_devices(notifications, inbox, publisher)
     assert await inbox.read(BUYER, 1) == {"unread": 1, "revision": 3}
     (event, rooms), *more = publisher.published
     assert (event.domain, event.name, rooms) == ("market", "notification.read", (user_room("1"),))
-    assert event.data() == {"ids": [1], "unread": 1, "revision": 3}
+    assert event.data() == {"ranges": [[1, 1]], "unread": 1, "revision": 3}
     assert more == []
     publisher.take()
     assert await inbox.read(BUYER, 1) == {"unread": 1, "revision": 3}
@@ -141,7 +140,7 @@ async def test_reading_all(notifications, inbox, publisher):
     publisher.take()
     assert await inbox.read_all(BUYER) == {"unread": 0, "revision": 6}
     assert [data for data, _ in publisher.take()] == [
-        {"ids": [1, 3, 4], "unread": 0, "revision": 6}
+        {"ranges": [[1, 1], [3, 4]], "unread": 0, "revision": 6}
     ]
     assert await inbox.read_all(BUYER) == {"unread": 0, "revision": 6}
     assert publisher.take() == []
@@ -152,7 +151,7 @@ async def test_reading_all_that_was_seen(notifications, inbox, publisher):
     await fill(notifications, 4)
     publisher.take()
     assert (await inbox.read_all(BUYER, up_to=3))["unread"] == 1
-    assert [data["ids"] for data, _ in publisher.take()] == [[1, 2, 3]]
+    assert [data["ranges"] for data, _ in publisher.take()] == [[[1, 3]]]
 
 
 @pytest.mark.atomic
@@ -173,7 +172,8 @@ async def test_the_count_is_right_while_all_race(notifications, database, publis
     assert unread == 20 == sum(not item["read"] for item in items)
     cleared = []
     for event, _ in publisher.published:
-        cleared += event.data()["ids"] if event.name == "notification.read" else []
+        for first, last in event.data().get("ranges", ()):
+            cleared += range(first, last + 1)
     # The ninth is cleared by its archiving, unless reading all was first.
     assert sorted({*cleared, 9}) == [*range(1, 11)]
     assert len(cleared) == len(set(cleared))
@@ -182,14 +182,16 @@ async def test_the_count_is_right_while_all_race(notifications, database, publis
     assert publisher.published[last][0].data()["unread"] == 20
 
 
-async def test_an_inbox_keeps_a_bounded_number_as_unread(notifications, inbox, monkeypatch):
-    """Beyond the bound the oldest count as read."""
-    monkeypatch.setattr(log_module, "UNREAD_MAX", 3)
-    monkeypatch.setattr(records, "UNREAD_MAX", 3)
-    await fill(notifications, 5)
+async def test_an_inbox_stays_small(notifications, inbox, database, monkeypatch):
+    """Who skips too many while reading others finds the oldest of them read; counts are exact."""
+    monkeypatch.setattr(spans, "SPANS_MAX", 2)
+    await fill(notifications, 9)
+    assert (await database["notification_inboxes"].find_one({"_id": "1"}))["unread"] == [1, 9]
+    for id in (3, 5, 8):
+        await inbox.read(BUYER, id)
     assert (await inbox.unread(BUYER))["unread"] == 3
-    read = [item["id"] for item in await everything(notifications) if item["read"]]
-    assert read == [2, 1]
+    read = [item["id"] for item in await everything(notifications) if not item["read"]]
+    assert read == [9, 7, 6]
 
 
 async def test_all_types_are_wanted_at_first(inbox):

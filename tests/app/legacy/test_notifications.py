@@ -39,7 +39,7 @@ UNSPOKEN = [
         expires_at=AT,
     ),
     StoryDeleted(story_id=STORY_ID, author_id="1"),
-    NotificationsRead(ids=(123,), unread=0, revision=2),
+    NotificationsRead(ranges=((123, 123),), unread=0, revision=2),
     NotificationArchived(id=123, unread=0, revision=2),
 ]
 
