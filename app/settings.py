@@ -224,9 +224,7 @@ def _payment_provider(env: Env, *, development: bool) -> str:
         validate=validate.OneOf((TEST_PAYMENTS, WEBHOOK_PAYMENTS)),
     )
     if provider == TEST_PAYMENTS and not development:
-        raise SettingsError(
-            "PAYMENT_PROVIDER is test; production wants webhook."
-        )
+        raise SettingsError("PAYMENT_PROVIDER is test; production wants webhook.")
     return provider
 
 
