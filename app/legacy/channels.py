@@ -4,6 +4,7 @@ A connection hears the channels that it has joined, and conversations joined by 
 are named by e-mail.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from app.legacy.times import now_text, whole_seconds
 from app.realtime.wirejson import dumps
 from models.identity import Identity
 from namespaces.chat import ChatCommands
+
+logger = logging.getLogger(__name__)
 
 Data = dict[str, Any]
 
@@ -128,7 +131,9 @@ class ChannelsDialect:
             named = isinstance(channel_id, str) and len(channel_id) <= MAX_NAMED
             error = answer["error"]
             peer.refuse(error["code"], ask.complaint(error), channel_id if named else None)
-        elif not answer["data"]["told"]:
+            return
+        logger.debug("%s: UserID=%s, Channel=%s", outcome, peer.identity.account_id, channel_id)
+        if not answer["data"]["told"]:
             # Another connection of the user is there: nobody was told, so this one is.
             who = peer.identity
             email = who.email or who.public_id
