@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.legacy.ask import Ask
+from app.legacy.contents import content_of
 from app.legacy.dialect import Speaker
 from app.legacy.times import now_text, whole_seconds
 from app.realtime.wirejson import dumps
@@ -43,7 +44,7 @@ def _message(kind: str, data: Data, timestamp: str, **more: str) -> Data:
 
 def _with_content(kind: str, data: Data, timestamp: str) -> Data:
     created_at = whole_seconds(data["created_at"])
-    return _message(kind, data, timestamp, content=data["content"], created_at=created_at)
+    return _message(kind, data, timestamp, content=content_of(data), created_at=created_at)
 
 
 def _new_message(data: Data) -> Data:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.legacy.ask import Ask
+from app.legacy.contents import content_of
 from app.legacy.dialect import Speaker
 from app.legacy.times import whole_seconds
 from app.realtime.wirejson import dumps
@@ -33,7 +34,7 @@ def _new_message(data: Data) -> Data:
         "conversationId": data["conversation_id"],
         "messageId": data["id"],
         "senderId": data["author_public_id"],
-        "content": data["content"],
+        "content": content_of(data),
         "messageType": data["message_type"],
         "timestamp": whole_seconds(data["created_at"]),
     }

@@ -43,6 +43,14 @@ def test_a_message_has_the_documented_fields(dialect, message_type):
     assert spelled(dialect.render("chat", event.name, event.data())) == json.dumps(documented)
 
 
+@pytest.mark.parametrize(("content", "shown"), [("", "/api/v1/uploads/f1"), ("look", "look")])
+def test_an_image_without_words_is_shown_by_its_address(dialect, content, shown):
+    """The document's clients know of no attachments, and show what they find as content."""
+    attachments = [{"id": "f1", "name": "a.png"}, {"id": "f2", "name": "b.png"}]
+    event = message("string", "string", content, message_type="image", attachments=attachments)
+    assert json.loads(dialect.render("chat", "new_message", event))["content"] == shown
+
+
 def test_a_status_has_the_documented_fields(dialect):
     """The optional `conversationId` is left out, since a status is the same everywhere."""
     documented = json.loads(golden("conversations", "user_status_change"))
