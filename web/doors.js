@@ -90,6 +90,31 @@ export const doors = [
       { label: "Change status", text: '{"event": "status_change", "status": "away"}' },
     ],
   },
+  {
+    id: "market",
+    name: "Market",
+    kind: "socketio",
+    namespace: "/market",
+    auto: false,
+    samples: [
+      { label: "List products", event: "list_products", data: { limit: 5 } },
+      { label: "Follow a book", event: "subscribe_book", data: { product_id: "1", size: "9" } },
+      {
+        label: "Bid",
+        event: "place_bid",
+        data: { product_id: "1", size: "9", price: "220.00" },
+      },
+      {
+        label: "Ask",
+        event: "place_ask",
+        data: { product_id: "1", size: "9", price: "220.00" },
+      },
+      { label: "My orders", event: "my_orders", data: {} },
+      { label: "Pay", event: "pay", data: { order_id: "1", card_number: "4242424242424242" } },
+      { label: "Notifications", event: "list_notifications", data: {} },
+      { label: "Read all", event: "read_all_notifications", data: {} },
+    ],
+  },
 ];
 
 /** Where a door is, without the credentials in its address. */
