@@ -58,6 +58,9 @@ class Collection(Protocol):
     def find(self, filter: Filter) -> Cursor:
         """Prepare a query."""
 
+    async def find_ids(self, ids: Sequence[str]) -> list[Document]:
+        """Give those documents with these `_id`s that are there, in no certain order."""
+
     async def update_one(
         self, filter: Filter, update: Mapping[str, Any], *, upsert: bool = False
     ) -> UpdateResult:

@@ -92,6 +92,7 @@ async def test_sent_again_it_is_the_same_message(chat, join, clock):
     assert (await chat.reading.history(ANN, CHANNEL, limit=10))["seq"] == 1
 
 
+@pytest.mark.atomic
 async def test_racing_retries_in_two_processes(settings, chat, hall, clock, database):
     """One client_id sent 20 times at once to two processes is one message among others."""
     second_store = await open_store(settings)
