@@ -180,6 +180,16 @@ async def test_one_that_does_not_answer_a_stopping_server_has_left(attended, dia
     assert len(raw.endpoint) == 0
 
 
+async def test_one_that_comes_too_late_has_not_arrived(attended, diary):
+    """Who connects while the server stops is sent away without the domain noting anything."""
+    raw = await attended()
+    await raw.endpoint.close_all()
+    late = await raw.doors.open_raw("1")
+    assert await late.closed() == 1001
+    await happened(diary.over)
+    assert diary.noted == [("left", None)]
+
+
 async def test_of_several_connections_the_oldest_gives_way(attended, diary):
     """Where the newest wins and two are allowed, the third takes the place of the first."""
     raw = await attended(connections_per_user=2)
