@@ -165,6 +165,7 @@ async def test_the_test_provider_takes_test_cards_only(market, shoe, card_number
     assert (await market.orders.get(BUYER, order_id))["status"] == "created"
 
 
+@pytest.mark.atomic
 async def test_what_a_crash_left_untold_is_told_once(market, shoe, step, database, clock):
     """A process that died after a step leaves its notices to the next one's start or sweep."""
     order_id = await make_order(market, shoe)

@@ -17,7 +17,7 @@ from tests.stories_world import person
 
 ROOT = Path(__file__).parents[3]
 
-pytestmark = pytest.mark.atomic
+pytestmark = [pytest.mark.atomic, pytest.mark.timeout(180)]
 
 
 async def everything_of(database, name):

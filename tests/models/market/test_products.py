@@ -21,6 +21,7 @@ async def test_a_product_is_added_and_read(market):
         await market.products.get("2")
 
 
+@pytest.mark.atomic
 async def test_a_sku_belongs_to_one_product(market):
     """Of ten who add one SKU at once, in any case, one does; its own repeat gives it again."""
     answers = await asyncio.gather(

@@ -242,8 +242,9 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.timeout(180)
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
