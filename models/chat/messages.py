@@ -7,6 +7,7 @@ from models.chat.conversations import Conversations, rooms_of
 from models.chat.events import Mentioned, MessageDeleted, MessageUpdated, NewMessage
 from models.chat.members import Members
 from models.chat.mentions import mentioned
+from models.chat.presence import Presence
 from models.chat.records import message_json, person_of
 from models.chat.sending import Sending, SendKey
 from models.chat.turns import Turns
@@ -29,6 +30,7 @@ class Messages:
         changes: Changes,
         sending: Sending,
         attachments: Attachments,
+        presence: Presence,
         publisher: Publisher,
         turns: Turns,
         clock: Clock,
@@ -38,6 +40,7 @@ class Messages:
         self._changes = changes
         self._sending = sending
         self._attachments = attachments
+        self._presence = presence
         self._publisher = publisher
         self._turns = turns
         self._clock = clock
@@ -89,7 +92,9 @@ class Messages:
                 client_id=client_id,
                 created_at=self._clock(),
             )
-            await self._members.ensure(conversation, author, conversation["last_seq"])
+            _, joined = await self._members.ensure(conversation, author, conversation["last_seq"])
+            if joined and await self._presence.join_followers(caller.account_id, conversation_id):
+                await self._presence.tell_joined(conversation_id, author)
             stored, new = await self._sending.append(conversation, message, key or None)
             await self._conversations.note_message(stored)
             await self._members.read(conversation_id, caller.account_id, stored["seq"])

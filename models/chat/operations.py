@@ -68,6 +68,7 @@ class Chat:
             changes,
             Sending(database, conversations.messages),
             self.attachments,
+            self.presence,
             publisher,
             turns,
             clock,

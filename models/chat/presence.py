@@ -131,12 +131,14 @@ class Presence:
         if known is not None:
             known.follows = True
 
-    async def join_followers(self, account_id: str, conversation_id: str) -> None:
-        """Put the connections of an account that follow it into a channel."""
+    async def join_followers(self, account_id: str, conversation_id: str) -> bool:
+        """Put the connections of an account that follow it into a channel; gives as `join`."""
+        first = False
         for listener in self._listeners(ANYWHERE, account_id):
             if self._known[listener].follows:
                 with suppress(Conflict):
-                    await self.join(listener, conversation_id)
+                    first |= await self.join(listener, conversation_id)
+        return first
 
     async def leave(self, listener: Listener, conversation_id: str) -> bool:
         """Take a connection out of a channel; True when it was its account's last there.

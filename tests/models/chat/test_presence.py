@@ -245,3 +245,15 @@ async def test_a_follower_is_in_all_channels_of_its_account(chat, join, connect)
     for channel in ("one", "two", "three"):
         await chat.messages.send(BEN, channel, content=channel, message_type="text")
     assert [message["content"] for message in follower.take("new_message")] == ["one", "two"]
+
+
+async def test_a_follower_hears_a_channel_that_its_account_begins_to_write_in(chat, join, connect):
+    """Who writes in a channel joins it: connections that follow hear that and the next message."""
+    other = await join(BEN, "general")
+    follower = await connect(ANN)
+    await chat.follow(ANN, follower)
+    other.take()
+    await chat.messages.send(ANN, "general", content="hello", message_type="text")
+    await chat.messages.send(BEN, "general", content="welcome", message_type="text")
+    assert [message["content"] for message in follower.take("new_message")] == ["hello", "welcome"]
+    assert [joined["user_id"] for joined in other.take("channel_joined")] == [ANN.account_id]
