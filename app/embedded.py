@@ -12,6 +12,9 @@ from tinymongo.errors import StorageCorruptionError
 OPEN_TRIES = 20
 OPEN_WAIT_S = 0.05
 LOCK_TIMEOUT_S = 10.0
+SHARDS = 2
+"""The fewest there can be: each is a file more to check at every opening, and one machine's
+development server writes as fast with two."""
 
 
 async def open_embedded(data_dir: Path, name: str) -> Any:
@@ -27,7 +30,10 @@ async def open_embedded(data_dir: Path, name: str) -> Any:
     for attempt in range(1, OPEN_TRIES + 1):
         await asyncio.to_thread(_drop_derived_indexes, data_dir / f"{name}.sqlite-sharded")
         client = AsyncMongoClient(
-            tinymongo_folder=str(data_dir), backend="sqlite-sharded", tz_aware=True
+            tinymongo_folder=str(data_dir),
+            backend="sqlite-sharded",
+            tz_aware=True,
+            sqlite_shards=SHARDS,
         )
         try:
             # Opens the files now: several first operations at once would race to lay them out.

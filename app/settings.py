@@ -17,6 +17,7 @@ TEST_PAYMENTS = "test"
 WEBHOOK_PAYMENTS = "webhook"
 
 _PORT = validate.Range(1, 65535)
+_PORTS = validate.ContainsOnly(range(1, 65536))
 _POSITIVE = validate.Range(0, min_inclusive=False)
 _NOT_NEGATIVE = validate.Range(0)
 
@@ -165,11 +166,7 @@ def _read(env: Env) -> Settings:
         environment=environment,
         host=env.str("HOST", "127.0.0.1" if development else "0.0.0.0"),  # noqa: S104 behind the platform's router
         port=env.int("PORT", 8080, validate=_PORT),
-        legacy_ports=tuple(
-            env.list(
-                "LEGACY_PORTS", [], subcast=int, validate=validate.ContainsOnly(range(1, 65536))
-            )
-        ),
+        legacy_ports=tuple(env.list("LEGACY_PORTS", [], subcast=int, validate=_PORTS)),
         jwt_secret=jwt_secret or _development_secret(data_dir),
         mongodb_uri=mongodb_uri,
         mongodb_database=env.str("MONGODB_DATABASE", "realtime"),
