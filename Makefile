@@ -15,7 +15,7 @@ run: $(RUNTIME)
 	$(BIN)/python -m app
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(DEVELOPMENT)
 	$(BIN)/ruff check .

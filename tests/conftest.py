@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -32,9 +34,20 @@ def pytest_configure() -> None:
     RECORDER.install()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that judge what all others did at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which models sent a database what the contract suite has not proved."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["recorded"] = RECORDER.recorded()
+    elif unproved := RECORDER.unproved():
+        lines = "".join(f"\n  {form}" for form in unproved)
+        sys.stderr.write(f"\nSent to the database and not proved by tests/store:{lines}\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take in what a worker of pytest-xdist has recorded."""
+    RECORDER.take_in(getattr(node, "workeroutput", {}).get("recorded", ([], [])))
 
 
 def server_uri() -> str | None:

@@ -20,6 +20,9 @@ OPERATIONS = (
     "count_documents",
     "create_index",
 )
+CANARY = "delete_one filter $and"
+"""A form that only the contract suite asks for."""
+
 TYPES = {dict: "document", list: "array", type(None): "null", float: "number", int: "number"}
 
 
@@ -37,6 +40,19 @@ class Recorder:
             self._listen(app.store._Collection, operation)
         self._listen(app.store._Cursor, "sort")
         self._listen(app.store._Cursor, "limit")
+
+    def recorded(self) -> tuple[list[str], list[str]]:
+        """Give what was sent and what was proved, to be taken in by another process's recorder."""
+        return sorted(self.sent), sorted(self.proved)
+
+    def take_in(self, recorded: tuple[list[str], list[str]]) -> None:
+        """Add what another process has recorded."""
+        self.sent.update(recorded[0])
+        self.proved.update(recorded[1])
+
+    def unproved(self) -> list[str]:
+        """Give what was sent and is not proved; nothing when the contract suite was not run."""
+        return sorted(self.sent - self.proved) if CANARY in self.proved else []
 
     def _listen(self, kind: type, operation: str) -> None:
         original = getattr(kind, operation)
