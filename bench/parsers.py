@@ -54,7 +54,7 @@ def with_wsproto() -> Feed:
 def with_aiohttp() -> Feed:
     """Use aiohttp's own reader, compiled, not public; it takes frames that are not masked."""
     loop = asyncio.get_running_loop()
-    queue = WebSocketDataQueue(BaseProtocol(loop), 2**20, loop=loop)
+    queue = WebSocketDataQueue(BaseProtocol(loop), 2**30, loop=loop)
     reader: Any = WebSocketReader(queue, 65_536, compress=False, decode_text=True)
 
     def feed(data: bytes) -> int:
