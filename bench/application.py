@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import socket
+import statistics
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.settings import Settings
 from app.store import open_store
+from bench.ports import connect, free_port
 from bench.server import SECRET
 from models.database import Database
 
@@ -49,7 +50,7 @@ async def application(
     with tempfile.TemporaryDirectory() as folder:
         environ = {
             **os.environ,
-            "PORT": str(_free_port()),
+            "PORT": str(free_port()),
             "GRPC_PORT": "0",
             "DATA_DIR": folder,
             "MONGODB_DATABASE": DATABASE,
@@ -67,27 +68,13 @@ async def application(
         )
         try:
             port = int(environ["PORT"])
-            await _answering(port)
+            (await connect(port))[1].close()
             yield Application(port, process.pid)
         finally:
             process.terminate()
             await process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def _answering(port: int) -> None:
-    for _ in range(200):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            return
-    raise TimeoutError("the server does not start")
+def p50_p99(values: list[float]) -> tuple[float, float]:
+    """Give the median and the 99th percentile."""
+    return statistics.median(values), statistics.quantiles(values, n=100)[98]

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import statistics
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +10,7 @@ from typing import Any
 import socketio
 
 from app.identity.own_jwt import OwnTokens
-from bench.application import Application, application
+from bench.application import Application, application, p50_p99
 from bench.load import Crowd, Way
 from bench.server import SECRET
 from models.accounts import Account, Accounts, Passwords
@@ -69,7 +68,7 @@ async def chat(messages: int = 100) -> ChatFigures:
         pages = [await _timed(sender, "history", _page()) for _ in range(messages)]
         arrivals, per_cpu_s = await _to_many(app, sender, tokens[1:], messages)
         await sender.disconnect()
-    return ChatFigures(*_p50_p99(acks), *_p50_p99(arrivals), per_cpu_s, *_p50_p99(pages))
+    return ChatFigures(*p50_p99(acks), *p50_p99(arrivals), per_cpu_s, *p50_p99(pages))
 
 
 async def _to_many(
@@ -106,10 +105,6 @@ async def _timed(client: socketio.AsyncClient, name: str, payload: dict[str, Any
     if "error" in answer:
         raise RuntimeError(f"{name}: {answer['error']}")
     return elapsed_ms
-
-
-def _p50_p99(values: list[float]) -> tuple[float, float]:
-    return statistics.median(values), statistics.quantiles(values, n=100)[98]
 
 
 async def _write_history(database: Database, author: Account) -> None:

@@ -1,14 +1,13 @@
 """REST reaction -> frame at the author's two clients, through the whole application."""
 
 import asyncio
-import statistics
 import time
 from dataclasses import dataclass
 
 import aiohttp
 import socketio
 
-from bench.application import application
+from bench.application import application, p50_p99
 
 EMOJIS = ("❤️", "👍")
 
@@ -54,11 +53,7 @@ async def reaction(times: int = 300) -> Reaction:
             (await request).release()
         await client.disconnect()
         await raw.close()
-    return Reaction(*_p50_p99(socketio_ms), *_p50_p99(raw_ms))
-
-
-def _p50_p99(values: list[float]) -> tuple[float, float]:
-    return statistics.median(values), statistics.quantiles(values, n=100)[98]
+    return Reaction(*p50_p99(socketio_ms), *p50_p99(raw_ms))
 
 
 async def _sign_up(http: aiohttp.ClientSession, name: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import secrets
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 import jwt
 
 from bench.load import RAW, SOCKETIO, Way
+from bench.ports import connect, free_port
 from models.times import now
 
 PEERS = Path(__file__).parent / "peers"
@@ -117,30 +117,14 @@ class Server:
 @asynccontextmanager
 async def running(kind: Kind) -> AsyncIterator[Server]:
     """Start a server of this kind, and end it."""
-    port, control_port = _free_port(), _free_port()
+    port, control_port = free_port(), free_port()
     process = await asyncio.create_subprocess_exec(
         *kind.command, str(port), str(control_port), SECRET
     )
     try:
-        reader, writer = await _connect(control_port)
+        reader, writer = await connect(control_port)
         yield Server(port, reader, writer)
         writer.close()
     finally:
         process.kill()
         await process.wait()
-
-
-async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    for _ in range(200):
-        try:
-            return await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
-            await asyncio.sleep(0.05)
-    raise TimeoutError("the server does not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
