@@ -1,0 +1,1 @@
+"""Motivation: a few sentences that answer a challenge, never the same twice in a week."""
