@@ -87,10 +87,10 @@ class AuthRoutes:
         return web.json_response(account.data())
 
     async def change_me(self, request: web.Request) -> web.Response:
-        """Change the caller's name."""
+        """Change the caller's name, time zone or language: those that are sent."""
         identity = await caller(request)
         values = await body(request, Profile())
-        account = await self._accounts.rename(identity.account_id, values["name"])
+        account = await self._accounts.change(identity.account_id, **values)
         return web.json_response(account.data())
 
     def _admit(

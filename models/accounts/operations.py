@@ -137,13 +137,13 @@ class Accounts:
         page = self._accounts.find({"number": {"$gt": int(account_id)}}).sort([("number", 1)])
         return [Account.of(found) for found in await page.limit(limit).to_list(limit)]
 
-    async def rename(self, account_id: str, name: str | None) -> Account:
-        """Change the name shown to others.
+    async def change(self, account_id: str, **values: str | None) -> Account:
+        """Change what `Profile` names, at least one of it, and leave the rest.
 
         Raises:
             NotFound: code `account_not_found`.
         """
-        return await self._set(account_id, {"name": name})
+        return await self._set(account_id, values)
 
     async def enable(self, account_id: str) -> Account:
         """Let the account in again.
@@ -182,6 +182,13 @@ class Accounts:
         For doors that take a phone number as proof, which only development mode does.
         """
         return await self._creation.provide(keys.for_phone(phone), phone=phone, public_id=phone)
+
+    async def find_or_create_by_id(self, account_id: str) -> Account:
+        """Give the account with this id, a decimal number; on first sight create it.
+
+        For doors that take an id as proof, which only development mode does.
+        """
+        return await self._creation.provide_numbered(int(account_id))
 
     async def find_or_create_by_firebase(
         self,

@@ -51,6 +51,8 @@ class TestSignUp:
             "phone": "+441632960961",
             "public_id": "2",
             "created_at": "2026-03-01T12:00:00.000Z",
+            "time_zone": "UTC",
+            "language": "en",
         }
         assert await accounts.get("2") == account
 
@@ -210,17 +212,34 @@ class TestFinding:
             accounts.get("9"),
             accounts.disable("9"),
             accounts.enable("9"),
-            accounts.rename("9", "x"),
+            accounts.change("9", name="x"),
         ):
             with pytest.raises(NotFound) as refusal:
                 await attempt
             assert refusal.value.code == "account_not_found"
 
-    async def test_rename(self, accounts: Accounts) -> None:
-        """A name is changed and taken away."""
-        await accounts.sign_up("ann@example.com", PASSWORD, "Ann")
-        assert (await accounts.rename("1", "Anna")).name == "Anna"
-        assert (await accounts.rename("1", None)).name is None
+    async def test_change(self, accounts: Accounts) -> None:
+        """Name, time zone and language are changed one by one, and the others stay."""
+        made = await accounts.sign_up("ann@example.com", PASSWORD, "Ann")
+        assert (made.name, made.time_zone, made.language) == ("Ann", "UTC", "en")
+        assert (await accounts.change("1", name="Anna")).name == "Anna"
+        assert (await accounts.change("1", name=None)).name is None
+        await accounts.change("1", time_zone="Asia/Ho_Chi_Minh")
+        changed = await accounts.change("1", language="vi")
+        assert (changed.name, changed.time_zone, changed.language) == (
+            None,
+            "Asia/Ho_Chi_Minh",
+            "vi",
+        )
+
+    async def test_written_before_settings(self, accounts: Accounts, database: Database) -> None:
+        """An account from before there were settings has the first ones."""
+        await accounts.sign_up("ann@example.com", PASSWORD)
+        await database["accounts"].update_one(
+            {"_id": "1"}, {"$unset": {"time_zone": "", "language": ""}}
+        )
+        account = await accounts.get("1")
+        assert (account.time_zone, account.language) == ("UTC", "en")
 
 
 class TestProvision:

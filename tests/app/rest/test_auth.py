@@ -74,6 +74,8 @@ async def test_sign_up_and_log_in(client: Client, base: str) -> None:
                 "phone": None,
                 "public_id": "1",
                 "created_at": "2026-03-01T12:00:00.000Z",
+                "time_zone": "UTC",
+                "language": "en",
             },
         }
         assert await me(client, token) == (200, answer["user"])
@@ -226,6 +228,44 @@ async def test_change_me(client: Client) -> None:
     assert (await me(client, answer["token"]))[1]["name"] == "Anna"
     response = await client.patch("/api/v1/auth/me", json={"public_id": "2"}, headers=headers)
     assert response.status == 422
+
+
+async def test_settings(client: Client) -> None:
+    """Time zone and language are changed without the name, and shown to their owner."""
+    _, answer = await post(client, "/signup", ANN)
+    assert (answer["user"]["time_zone"], answer["user"]["language"]) == ("UTC", "en")
+    headers = bearer(answer["token"])
+    sent = {"time_zone": "Asia/Ho_Chi_Minh", "language": "vi"}
+    response = await client.patch("/api/v1/auth/me", json=sent, headers=headers)
+    assert response.status == 200
+    account = (await me(client, answer["token"]))[1]
+    assert account == answer["user"] | sent
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"time_zone": None},
+        {"time_zone": "Mars/Olympus"},
+        {"time_zone": "Factory"},
+        {"time_zone": "localtime"},
+        {"time_zone": "../../etc/passwd"},
+        {"time_zone": "europe/berlin"},
+        {"language": "en-US"},
+        {"language": ""},
+        {"language": "EN"},
+        {"language": None},
+        {"language": 7},
+    ],
+)
+async def test_settings_refused(client: Client, wrong: dict[str, object]) -> None:
+    """What is no zone of the IANA database or no primary language tag is refused by its name."""
+    _, answer = await post(client, "/signup", ANN)
+    response = await client.patch("/api/v1/auth/me", json=wrong, headers=bearer(answer["token"]))
+    assert response.status == 422
+    assert set((await response.json())["errors"]) == (set(wrong) or {"_schema"})
+    assert (await me(client, answer["token"]))[1] == answer["user"]
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Basic x"}, {"Authorization": "Bearer"}])

@@ -1,0 +1,1 @@
+"""The diary: entries, tasks, goals, motivation, and what they add up to."""

@@ -1,0 +1,40 @@
+"""What tests of the diary share: people with their zones."""
+
+from datetime import UTC, datetime
+
+from models.accounts import Account
+
+SIGNED_UP = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def account(account_id: str, *, time_zone: str = "UTC", language: str = "en") -> Account:
+    """Give an account that is known by its id."""
+    return Account(
+        id=account_id,
+        email=f"user{account_id}@example.com",
+        name=None,
+        phone=None,
+        firebase_uid=None,
+        public_id=account_id,
+        disabled=False,
+        created_at=SIGNED_UP,
+        time_zone=time_zone,
+        language=language,
+    )
+
+
+class People:
+    """Accounts whose settings a test changes; every account id from 1 to 99 is somebody."""
+
+    def __init__(self) -> None:
+        self._changed: dict[str, Account] = {}
+
+    def settle(self, account_id: str, *, time_zone: str = "UTC", language: str = "en") -> None:
+        """Let an account have these settings from now on."""
+        self._changed[account_id] = account(account_id, time_zone=time_zone, language=language)
+
+    async def find(self, account_id: str) -> Account | None:
+        """Give the account with this id, by which others know it, too."""
+        if account_id.isdecimal() and 1 <= int(account_id) <= 99:
+            return self._changed.get(account_id) or account(account_id)
+        return None
