@@ -27,10 +27,12 @@ from app.realtime.socketserver import SocketServer
 from app.rest.auth import AuthRoutes
 from app.rest.errors import problems
 from app.rest.health import HealthRoutes
+from app.rest.idempotency import answered_once
 from app.rest.requests import AUTHENTICATE, UNPROVED
 from app.settings import Settings
 from app.store import Store, open_store
 from models.accounts import Accounts, Passwords
+from models.idempotency import Idempotency
 from namespaces.door import Door
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ DRAIN_S = 1.0
 async def create_app(settings: Settings) -> web.Application:
     """Open the store and build the application; its cleanup closes everything again."""
     store = await open_store(settings)
+    keys = Idempotency(store.database)
     origins = Origins(settings.cors_origins, development=settings.development)
     app = web.Application(
         client_max_size=settings.limits.request_bytes,
@@ -51,6 +54,7 @@ async def create_app(settings: Settings) -> web.Application:
             log_requests,
             origins.answer_preflights,
             problems,
+            answered_once(keys),
         ],
     )
     app.on_response_prepare.append(origins.mark)
@@ -88,7 +92,7 @@ async def create_app(settings: Settings) -> web.Application:
     watch = RevocationWatch(
         accounts, [*doors, *legacy.endpoints], interval_s=settings.revocation_check_s
     )
-    app.cleanup_ctx.append(_lifetime(accounts, domains, watch))
+    app.cleanup_ctx.append(_lifetime(accounts, keys, domains, watch))
     return app
 
 
@@ -129,13 +133,12 @@ def _farewell(
 
 
 def _lifetime(
-    accounts: Accounts, domains: list[Domain], watch: RevocationWatch
+    accounts: Accounts, keys: Idempotency, domains: list[Domain], watch: RevocationWatch
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
-        await accounts.prepare()
-        for domain in domains:
-            await domain.model.prepare()
-        models = [accounts, *(domain.model for domain in domains)]
+        models: list[Model] = [accounts, keys, *(domain.model for domain in domains)]
+        for model in models:
+            await model.prepare()
         tasks = [asyncio.create_task(_sweep(models)), asyncio.create_task(watch.run())]
         yield
         for task in tasks:

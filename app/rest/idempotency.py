@@ -1,78 +1,117 @@
-"""`Idempotency-Key` on POST (draft-ietf-httpapi-idempotency-key-header).
+"""`Idempotency-Key` on every POST (draft-ietf-httpapi-idempotency-key-header).
 
 The same key with the same request gives the same answer again, marked `Idempotency-Replayed`;
 with another request 409, and 409 with `Retry-After` while the first one is under way. Answers of
-429 and of 500 and above are not kept: the request may be sent again.
+429 and of 500 and above, and what is not JSON, are not kept: the request may be sent again.
 """
 
 import hashlib
 import re
-from contextvars import ContextVar
 from http import HTTPStatus
 from uuid import uuid4
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from app.rest.errors import problem_of
-from app.rest.requests import caller, raw_body
+from app.rest.requests import WHEN_NAMED, raw_body
 from models.errors import DomainError, Unreadable
-from models.idempotency import Answer, Idempotency
+from models.idempotency import Answer, Attempt, Idempotency
 
 HEADER = "Idempotency-Key"
 
-_OPERATION: ContextVar[str | None] = ContextVar("operation_id", default=None)
+_NOBODY = "nobody is named yet to whom a key could belong, and answers with tokens are not stored"
+EXCEPT = {
+    "/signup": _NOBODY,
+    "/login": _NOBODY,
+    "/api/v1/auth/signup": _NOBODY,
+    "/api/v1/auth/login": _NOBODY,
+    "/api/v1/auth/refresh": _NOBODY,
+    "/api/v1/auth/logout": "it ends the session that names its caller; twice is the same as once",
+    "/api/v1/payments/webhook": "the provider's events have ids of their own, applied once each",
+    "/api/v1/uploads": "a file is streamed, and not held to be compared with another one",
+}
+"""The POST routes without a key, and why."""
+
+_OPERATION: web.RequestKey[str] = web.RequestKey("operation_id")
 _KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 
-class Once:
-    """Wraps the handlers of POST routes: `web.post(path, once(handler))`."""
+class _Answered(Exception):
+    """The request has had its answer: the handler, which has just named its caller, ends here."""
 
-    def __init__(self, keys: Idempotency) -> None:
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+class _Turn:
+    """One request with a key, from its caller's name on."""
+
+    def __init__(self, request: web.Request, keys: Idempotency) -> None:
+        self._request = request
         self._keys = keys
+        self._attempt: Attempt | None = None
 
-    def __call__(self, handler: Handler) -> Handler:
-        """Give `handler` with idempotency for those who send a key."""
+    async def begin(self, name: str) -> None:
+        """Take the key for this request.
 
-        async def once(request: web.Request) -> web.StreamResponse:
-            key = _key_of(request)
-            if key is None:
-                return await handler(request)
-            identity = await caller(request)
-            fingerprint = await _fingerprint(request)
-            begun = await self._keys.begin(identity.account_id, key, fingerprint)
-            if isinstance(begun, Answer):
-                return web.Response(
-                    status=begun.status,
-                    text=begun.body,
-                    content_type=begun.content_type,
-                    headers={"Idempotency-Replayed": "true"},
-                )
-            token = _OPERATION.set(begun.operation_id)
-            try:
-                response = await _answer(handler, request)
-            except Exception:
-                await self._keys.release(begun)
-                raise
-            finally:
-                # The next request of this connection is handled in the same context.
-                _OPERATION.reset(token)
-            if _is_final(response):
-                kept = Answer(response.status, response.text or "", response.content_type)
-                await self._keys.keep(begun, kept)
-            else:
-                await self._keys.release(begun)
-            return response
+        Raises:
+            _Answered: it was carried out before.
+            Conflict: as `Idempotency.begin`.
+        """
+        key = key_of(self._request)
+        if key is None or self._attempt is not None:
+            return
+        begun = await self._keys.begin(name, key, await _fingerprint(self._request))
+        if isinstance(begun, Answer):
+            raise _Answered(begun)
+        self._attempt = begun
+        self._request[_OPERATION] = begun.operation_id
 
-        return once
+    async def end(self, response: web.StreamResponse | None) -> None:
+        """Keep the answer, if it is one that holds."""
+        if self._attempt is None:
+            return
+        if isinstance(response, web.Response) and _is_final(response):
+            kept = Answer(response.status, response.text or "", response.content_type)
+            await self._keys.keep(self._attempt, kept)
+        else:
+            await self._keys.release(self._attempt)
 
 
-def operation_id() -> str:
-    """Name what this request does: the same whenever it is sent again under its key."""
-    return _OPERATION.get() or uuid4().hex
+def answered_once(keys: Idempotency) -> Middleware:
+    """Give the middleware that gives every POST route its idempotency; the innermost of all.
+
+    A key belongs to whoever the handler names as its caller (`requests.named`), in whatever way it
+    does that. It does so before it changes anything; a repeat ends there.
+    """
+
+    @web.middleware
+    async def once(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method != "POST" or HEADER not in request.headers or _is_excepted(request):
+            return await handler(request)
+        turn = _Turn(request, keys)
+        request[WHEN_NAMED] = turn.begin
+        response: web.StreamResponse | None = None
+        try:
+            response = await handler(request)
+        except _Answered as answered:
+            return _replay(answered.answer)
+        except DomainError as error:
+            response = problem_of(error)
+        finally:
+            await turn.end(response)
+        return response
+
+    return once
 
 
-def _key_of(request: web.Request) -> str | None:
+def key_of(request: web.Request) -> str | None:
+    """Give the request's key.
+
+    Raises:
+        Unreadable: it cannot be one.
+    """
     header = request.headers.get(HEADER)
     if header is None:
         return None
@@ -82,23 +121,34 @@ def _key_of(request: web.Request) -> str | None:
     return match[1] or match[2]
 
 
+def operation_id(request: web.Request) -> str:
+    """Name what this request does: the same whenever it is sent again under its key."""
+    return request.get(_OPERATION) or uuid4().hex
+
+
+def _is_excepted(request: web.Request) -> bool:
+    resource = request.match_info.route.resource
+    return resource is not None and resource.canonical in EXCEPT
+
+
 async def _fingerprint(request: web.Request) -> str:
     body = await raw_body(request)
     head = f"{request.method} {request.rel_url.raw_path_qs}\n".encode()
     return hashlib.sha256(head + body).hexdigest()
 
 
-async def _answer(handler: Handler, request: web.Request) -> web.Response:
-    try:
-        response = await handler(request)
-    except DomainError as error:
-        response = problem_of(error)
-    assert isinstance(response, web.Response), "an answer that can be kept is not a stream"
-    return response
-
-
 def _is_final(response: web.Response) -> bool:
     return (
         response.status != HTTPStatus.TOO_MANY_REQUESTS
         and response.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        and (response.body is None or response.content_type.endswith("json"))
+    )
+
+
+def _replay(answer: Answer) -> web.Response:
+    headers = {"Idempotency-Replayed": "true"}
+    if not answer.body:
+        return web.Response(status=answer.status, headers=headers)
+    return web.Response(
+        status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers
     )

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from app.rest.idempotency import Once, operation_id
+from app.rest.idempotency import operation_id
 from app.rest.market_orders import OrdersRest
 from app.rest.notifications import NotificationsRest
 from app.rest.requests import body, caller, query
@@ -39,9 +39,8 @@ class MarketRest:
 
     def routes(self) -> list[web.RouteDef]:
         """Give the routes, to be added to the application."""
-        once = Once(self._market.idempotency)
         products = [
-            web.post("/api/v1/products", once(self.create_product)),
+            web.post("/api/v1/products", self.create_product),
             web.get("/api/v1/products", self.products),
             web.get("/api/v1/products/{product_id}", self.product),
             web.get("/api/v1/products/{product_id}/book", self.book),
@@ -51,13 +50,13 @@ class MarketRest:
             route
             for path, side in (("/api/v1/bids", BID), ("/api/v1/asks", ASK))
             for route in (
-                web.post(path, once(self._place(side))),
+                web.post(path, self._place(side)),
                 web.get(path, self._mine(side)),
                 web.get(f"{path}/{{id}}", self._get(side)),
                 web.delete(f"{path}/{{id}}", self._cancel(side)),
             )
         ]
-        orders = self._orders.routes(once)
+        orders = self._orders.routes()
         return [*products, *offers, *orders, *self._notifications.routes()]
 
     async def create_product(self, request: web.Request) -> web.Response:
@@ -65,7 +64,7 @@ class MarketRest:
         identity = await caller(request)
         wanted = await body(request, _CREATE)
         product = await self._market.products.create(
-            identity, **wanted, operation_id=operation_id()
+            identity, **wanted, operation_id=operation_id(request)
         )
         return web.json_response(product, status=201)
 
@@ -98,7 +97,7 @@ class MarketRest:
             identity = await caller(request)
             wanted = await body(request, _PLACE)
             offer = await self._market.trading.place(
-                identity, side, **wanted, operation_id=operation_id()
+                identity, side, **wanted, operation_id=operation_id(request)
             )
             return web.json_response(offer, status=201)
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from app.rest.idempotency import Once, operation_id
+from app.rest.idempotency import operation_id
 from app.rest.requests import body, caller, query, raw_body
 from app.strict_json import parse
 from models.errors import Unreadable
@@ -26,17 +26,17 @@ class OrdersRest:
         self._orders = market.orders
         self._webhooks = market.webhooks
 
-    def routes(self, once: Once) -> list[web.RouteDef]:
+    def routes(self) -> list[web.RouteDef]:
         """Give the routes, to be added to the application."""
         order = "/api/v1/orders/{order_id}"
         return [
             web.get("/api/v1/orders", self.mine),
             web.get(order, self.get),
-            web.post(f"{order}/pay", once(self.pay)),
-            web.post(f"{order}/ship", once(self.ship)),
-            web.post(f"{order}/deliver", once(self._plain_step(self._orders.deliver))),
-            web.post(f"{order}/cancel", once(self._plain_step(self._orders.cancel))),
-            web.post(f"{order}/refund", once(self._plain_step(self._orders.refund))),
+            web.post(f"{order}/pay", self.pay),
+            web.post(f"{order}/ship", self.ship),
+            web.post(f"{order}/deliver", self._plain_step(self._orders.deliver)),
+            web.post(f"{order}/cancel", self._plain_step(self._orders.cancel)),
+            web.post(f"{order}/refund", self._plain_step(self._orders.refund)),
             web.post("/api/v1/payments/webhook", self.webhook),
         ]
 
@@ -56,7 +56,7 @@ class OrdersRest:
         identity = await caller(request)
         wanted = await body(request, _PAY)
         order = await self._orders.pay(
-            identity, _order_id(request), **wanted, operation_id=operation_id()
+            identity, _order_id(request), **wanted, operation_id=operation_id(request)
         )
         return web.json_response(order)
 
@@ -65,7 +65,7 @@ class OrdersRest:
         identity = await caller(request)
         wanted = await body(request, _SHIP)
         order = await self._orders.ship(
-            identity, _order_id(request), **wanted, operation_id=operation_id()
+            identity, _order_id(request), **wanted, operation_id=operation_id(request)
         )
         return web.json_response(order)
 
@@ -76,7 +76,7 @@ class OrdersRest:
             """200 with the order."""
             identity = await caller(request)
             await body(request, _NOTHING)
-            order = await make(identity, _order_id(request), operation_id=operation_id())
+            order = await make(identity, _order_id(request), operation_id=operation_id(request))
             return web.json_response(order)
 
         return step

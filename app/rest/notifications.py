@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
-from app.rest.requests import body, caller, query
+from app.rest.idempotency import key_of
+from app.rest.requests import body, caller, named, query
 from app.service_token import ServiceToken
-from models.errors import Invalid, NotFound
+from models.errors import NotFound
 from models.notifications.operations import Notifications
 from models.notifications.schema import (
     MAX_ID,
-    MAX_KEY,
     InboxQuery,
     Preferences,
     PushEndpoint,
@@ -54,15 +54,13 @@ class NotificationsRest:
     async def send(self, request: web.Request) -> web.Response:
         """201 with `id`, `user_id`, `created`, `push`, `push_reason`; for other services.
 
-        200 for a repeat under the same `Idempotency-Key`, 409 when the content differs.
+        200 for what was told under the same `Idempotency-Key` by gRPC, or longer ago than answers
+        are kept.
         """
         request.app[SERVICE_TOKEN].check(request.headers.get("Authorization"))
-        key = request.headers.get("Idempotency-Key")
-        if key is not None and not 1 <= len(key) <= MAX_KEY:
-            message = f"Between 1 and {MAX_KEY} characters."
-            raise Invalid("A header is not valid.", fields={"Idempotency-Key": [message]})
+        await named(request, "service")
         wanted = await body(request, _SEND)
-        sent = await self._notifications.send(**wanted, idempotency_key=key)
+        sent = await self._notifications.send(**wanted, idempotency_key=key_of(request))
         return web.json_response(sent, status=201 if sent["created"] else 200)
 
     async def page(self, request: web.Request) -> web.Response:

@@ -1,6 +1,6 @@
 """What REST handlers share: validated input, and who is asking."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
 from aiohttp import ClientPayloadError, web
@@ -15,6 +15,9 @@ from models.identity import Authenticate, Identity
 AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("authenticate", Authenticate)
 UNPROVED: web.AppKey[DevelopmentCredentials] = web.AppKey("unproved", DevelopmentCredentials)
 """Credentials that prove nothing; there in development mode only."""
+
+WHEN_NAMED: web.RequestKey[Callable[[str], Awaitable[None]]] = web.RequestKey("when_named")
+"""Who waits to know the caller of this request; see `named`."""
 
 
 class _Parser(AIOHTTPParser):
@@ -90,7 +93,20 @@ async def caller(request: web.Request) -> Identity:
     token = bearer_token(request)
     if token is None:
         raise Unauthorized("Send a token: Authorization: Bearer …", code="token_missing")
-    return await request.app[AUTHENTICATE](token)
+    identity = await request.app[AUTHENTICATE](token)
+    await named(request, identity.account_id)
+    return identity
+
+
+async def named(request: web.Request, name: str) -> None:
+    """Say whose request it is: each way of naming a caller does so before anything is changed.
+
+    The name is an account's id, or the name of what else may call; raises as the `WHEN_NAMED`
+    of the request does, and then the handler ends.
+    """
+    when_named = request.get(WHEN_NAMED)
+    if when_named is not None:
+        await when_named(name)
 
 
 async def chat_caller(request: web.Request) -> Identity:
@@ -101,9 +117,11 @@ async def chat_caller(request: web.Request) -> Identity:
     """
     if UNPROVED in request.app:
         token = bearer_token(request)
-        named = await request.app[UNPROVED].named(token, request.headers.get("User-Email"))
-        if named is not None:
-            return named
+        unproved = request.app[UNPROVED]
+        identity = await unproved.named(token, request.headers.get("User-Email"))
+        if identity is not None:
+            await named(request, identity.account_id)
+            return identity
     return await caller(request)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from models.database import Database
 from models.events import Publisher
-from models.idempotency import Idempotency
 from models.market.followed import Followed
 from models.market.operators import Operators
 from models.market.orders import Orders
@@ -21,7 +20,7 @@ HEARTBEAT_S = 5.0
 
 
 class Market:
-    """Products, trading, orders, sales, webhooks, idempotency, and the notifications they cause."""
+    """Products, trading, orders, sales, webhooks, and the notifications they cause."""
 
     def __init__(
         self,
@@ -42,7 +41,6 @@ class Market:
         self.trading = Trading(database, publisher, self.products, self.orders, clock)
         self.sales = Sales(database, self.products, clock)
         self.webhooks = Webhooks(database, self.orders, webhook_secrets, clock)
-        self.idempotency = Idempotency(database, clock=clock)
         self.followed = Followed(self.trading.beat, interval_s=heartbeat_s)
 
     async def prepare(self) -> None:
@@ -51,7 +49,6 @@ class Market:
         await self.products.prepare()
         await self.orders.prepare()
         await self.webhooks.prepare()
-        await self.idempotency.prepare()
         await self.trading.prepare()
         await self.orders.resume()
 
@@ -61,4 +58,3 @@ class Market:
         await self.trading.sweep()
         await self.orders.sweep()
         await self.webhooks.sweep()
-        await self.idempotency.sweep()

@@ -1,13 +1,16 @@
-"""Idempotency-Key on POST, around handlers of its own."""
+"""Idempotency-Key on POST: around handlers of its own, and on every route there is."""
 
 import asyncio
+import json
+import re
 
 import pytest
 from aiohttp import web
 
+from app.main import create_app
 from app.rest.errors import problems
-from app.rest.idempotency import Once, operation_id
-from app.rest.requests import AUTHENTICATE
+from app.rest.idempotency import EXCEPT, HEADER, answered_once, operation_id
+from app.rest.requests import AUTHENTICATE, caller
 from models.errors import Conflict, Unauthorized, Unavailable
 from models.idempotency import LEASE, Idempotency
 from tests.stories_world import person
@@ -28,11 +31,14 @@ class Shop:
         self.go_on = asyncio.Event()
 
     async def order(self, request):
-        self.operations.append(operation_id())
+        await caller(request)
+        self.operations.append(operation_id(request))
         wanted = (await request.json())["do"]
         if wanted == "wait":
             self.begun.set()
             await self.go_on.wait()
+        if wanted == "nothing":
+            return web.Response(status=204)
         if wanted == "conflict":
             raise Conflict("Sold.", code="sold")
         if wanted == "outage" and len(self.operations) == 1:
@@ -49,10 +55,10 @@ def shop():
 
 @pytest.fixture
 async def post(shop, database, clock, aiohttp_client):
-    once = Once(Idempotency(database, clock=clock))
-    app = web.Application(middlewares=[problems], client_max_size=1000)
+    once = answered_once(Idempotency(database, clock=clock))
+    app = web.Application(middlewares=[problems, once], client_max_size=1000)
     app[AUTHENTICATE] = token_is_the_account_id
-    app.add_routes([web.post(path, once(shop.order)) for path in ("/orders", "/offers")])
+    app.add_routes([web.post(path, shop.order) for path in ("/orders", "/offers")])
     client = await aiohttp_client(app)
 
     async def post(key="k", do="", who="1", path="/orders", **options):
@@ -110,6 +116,13 @@ async def test_a_request_under_way_is_a_conflict_with_a_time(post, shop):
     assert await post(do="wait") == (201, {"number": 1}, True, None)
 
 
+async def test_an_empty_answer_is_given_again(post, shop):
+    """An answer without a body is kept like any other."""
+    assert await post(do="nothing") == (204, None, False, None)
+    assert await post(do="nothing") == (204, None, True, None)
+    assert len(shop.operations) == 1
+
+
 async def test_refusals_are_answers_too(post, shop):
     """A refusal of the domain is kept and given again as it was."""
     first = await post(do="conflict")
@@ -140,3 +153,44 @@ async def test_strangers_and_oversized_bodies_leave_no_key(post, shop):
     assert (await post(who="nobody"))[0] == 401
     assert (await post(data=b"x" * 2000))[0] == 413
     assert await post() == (201, {"number": 1}, False, None)
+
+
+def post_routes(app):
+    return {route.resource.canonical for route in app.router.routes() if route.method == "POST"}
+
+
+async def send(server, path, headers, body):
+    async with server._http.post(server.url + path, json=body, headers=headers) as response:
+        replayed = response.headers.get("Idempotency-Replayed") == "true"
+        return response.status, await response.read(), replayed
+
+
+async def test_every_post_route_keeps_the_rule(server, settings):
+    """Each POST route answers a repeat as before and refuses another body, or is an exception."""
+    app = await create_app(settings)
+    routes = post_routes(app)
+    await app.cleanup()
+    assert len(routes) > 30
+    assert set(EXCEPT) <= routes
+    token = await server.token("ann")
+    for number, route in enumerate(sorted(routes - set(EXCEPT))):
+        path = re.sub(r"\{[^}]+\}", "1", route)
+        headers = {"Authorization": f"Bearer {token}", HEADER: f"key-{number}"}
+        status, answer, replayed = await send(server, path, headers, {"a": 1})
+        assert (status < 500, replayed) == (True, False), route
+        assert await send(server, path, headers, {"a": 1}) == (status, answer, True), route
+        status, answer, _ = await send(server, path, headers, {"a": 2})
+        assert (status, json.loads(answer)["code"]) == (409, "idempotency_key_reused"), route
+
+
+async def test_a_key_belongs_to_whom_the_route_names(server):
+    """Chat knows people by an e-mail in development: the key is the account's, by either way."""
+    path, body = "/api/v1/channels", {"name": "general"}
+    by_email = {"User-Email": "ann@example.com", HEADER: "k"}
+    status, answer, _ = await send(server, path, by_email, body)
+    assert status == 201
+    assert await send(server, path, by_email, body) == (201, answer, True)
+    by_token = {"Authorization": f"Bearer {await server.token('ann')}", HEADER: "k"}
+    assert await send(server, path, by_token, body) == (201, answer, True)
+    status, answer, _ = await send(server, path, by_email | {"User-Email": "b@example.com"}, body)
+    assert (status, json.loads(answer)["code"]) == (409, "channel_taken")

@@ -8,10 +8,12 @@ import pytest
 from aiohttp import web
 
 from app.rest.errors import problems
+from app.rest.idempotency import answered_once
 from app.rest.market import MarketRest
 from app.rest.notifications import NotificationsRest
 from app.rest.requests import AUTHENTICATE
 from models.errors import Unauthorized
+from models.idempotency import Idempotency
 from models.market.webhooks import sign
 from tests.market_world import DECLINED_CARD, GOOD_CARD, SECRET, SHOE, SIZE, build_market
 from tests.stories_world import RecordingPublisher, person
@@ -38,8 +40,9 @@ async def market(database, publisher, clock):
 
 
 @pytest.fixture
-async def call(market, aiohttp_client):
-    app = web.Application(middlewares=[problems], client_max_size=1_048_576)
+async def call(market, database, clock, aiohttp_client):
+    middlewares = [problems, answered_once(Idempotency(database, clock=clock))]
+    app = web.Application(middlewares=middlewares, client_max_size=1_048_576)
     app[AUTHENTICATE] = token_is_the_account_id
     app.add_routes(MarketRest(market).routes())
     client = await aiohttp_client(app)
