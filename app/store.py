@@ -140,8 +140,8 @@ class _Collection:
             found: Document | None = await self._collection.find_one(filter)
             return found
 
-    def find(self, filter: Filter) -> Cursor:
-        return _Cursor(self._collection.find(filter))
+    def find(self, filter: Filter, *, only: Sequence[str] = ()) -> Cursor:
+        return _Cursor(self._collection.find(filter, dict.fromkeys(only, 1) or None))
 
     async def find_ids(self, ids: Sequence[str]) -> list[Document]:
         if not self._embedded:

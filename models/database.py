@@ -55,8 +55,8 @@ class Collection(Protocol):
     async def find_one(self, filter: Filter) -> Document | None:
         """Give one matching document."""
 
-    def find(self, filter: Filter) -> Cursor:
-        """Prepare a query."""
+    def find(self, filter: Filter, *, only: Sequence[str] = ()) -> Cursor:
+        """Prepare a query; with `only`, documents have these fields and their `_id`."""
 
     async def find_ids(self, ids: Sequence[str]) -> list[Document]:
         """Give those documents with these `_id`s that are there, in no certain order."""

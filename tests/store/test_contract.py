@@ -283,6 +283,17 @@ class TestReading:
             *"abcd"
         ]
 
+    async def test_only_some_fields(self, filled: Collection) -> None:
+        """Documents read with `only` have those of the fields that they had, and their `_id`."""
+        found = filled.find({"n": {"$gt": 1}}, only=["name", "on"]).sort([("at", -1)])
+        assert await found.to_list(None) == [
+            {"_id": "c", "name": "Čeněk 🎉 '\"", "on": True},
+            {"_id": "b", "name": None},
+            {"_id": "d", "name": "dan", "on": False},
+        ]
+        whole = await filled.find({"_id": "a"}, only=[]).to_list(None)
+        assert whole == DOCUMENTS[:1]
+
     async def test_length(self, filled: Collection) -> None:
         """to_list gives no more than it was asked for."""
         assert len(await filled.find({}).to_list(3)) == 3
