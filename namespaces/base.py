@@ -42,14 +42,16 @@ class Caller:
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
-def command(schema: type[Schema]) -> Callable[[Method], Method]:
+def command(schema: type[Schema], *, slow: bool = False) -> Callable[[Method], Method]:
     """Let clients call the method by its name, with a payload that `schema` accepts.
 
-    The method gets `(caller, payload)`; what it returns is the answer's `data`.
+    The method gets `(caller, payload)`; what it returns is the answer's `data`. What the client
+    sends after a `slow` command does not wait for its answer.
     """
 
     def mark(method: Method) -> Method:
         method.command_schema = schema()  # type: ignore[attr-defined]
+        method.command_slow = slow  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -83,6 +85,11 @@ class Commands:
 
     async def left(self, caller: Caller) -> None:
         """Note that a connection has ended, however that happened."""
+
+    def is_slow(self, name: str) -> bool:
+        """Whether `name` is a command that is marked as slow."""
+        method = getattr(self, name, None) if not name.startswith("_") else None
+        return getattr(method, "command_slow", False)
 
     async def run(self, caller: Caller, name: str, payload: object) -> Answer:
         """Run a command and answer, whatever happens."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from typing import Any
 
 import socketio
@@ -114,6 +115,10 @@ class Door(socketio.AsyncNamespace):  # type: ignore[misc]
         """Disconnect a client as soon as it has the answer that is under way."""
         self.server.start_background_task(self.disconnect, sid)
 
+    def is_slow(self, event: str) -> bool:
+        """Whether the client's next events should not wait for the answer to this one."""
+        return self._commands.is_slow(event)
+
     async def _command(self, sid: str, name: str, payload: list[Any]) -> Answer | None:
         guest = self._guests.get(sid)
         if guest is None:
@@ -122,10 +127,10 @@ class Door(socketio.AsyncNamespace):  # type: ignore[misc]
             guest.conduct.message()
             if len(payload) > 1:
                 raise Invalid("Send one JSON object.")
+            with guest.conduct.slow() if self.is_slow(name) else nullcontext():
+                answer = await self._commands.run(guest.caller, name, payload[0] if payload else {})
         except DomainError as error:
             answer = error_answer(error)
-        else:
-            answer = await self._commands.run(guest.caller, name, payload[0] if payload else {})
         if "error" not in answer:
             guest.conduct.good()
         elif guest.conduct.strike():

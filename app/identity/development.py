@@ -1,7 +1,7 @@
-"""Credentials that prove nothing, as the chat documents use them on one's own machine.
+"""Credentials that prove nothing, as three documents use them on one's own machine.
 
 `channel-chat.md`: the header `User-Email`; `conversation-chat.md`: a Vietnamese phone number as
-token. Production mode has none of this.
+token; `diary.md`: the bare `user_id` of the path. Production mode has none of this.
 """
 
 import re
@@ -16,6 +16,10 @@ from models.identity import Identity
 
 # In a query string as the document prints it, `+84912345678` arrives with a space for the plus.
 _VIETNAMESE = re.compile(r"[+ ]?84([1-9][0-9]{8})|0([1-9][0-9]{8})")
+_ID = re.compile(r"[1-9][0-9]{0,15}")
+_ID_MAX = 2**53 - 1
+"""The largest number that JSON programs keep exactly: one frame has the id as a number."""
+
 _EMAIL = validate.Email()
 
 
@@ -62,6 +66,30 @@ class DevelopmentCredentials:
         if not 0 < len(email) <= EMAIL_MAX:
             raise Unauthorized("User-Email is not an e-mail address.", code="email_invalid")
         return identity_of(await self._accounts.find_or_create_by_email(email))
+
+    async def by_path(self, user_id: str) -> Identity:
+        """Give the account with this id, phone, Firebase uid or public id.
+
+        An id or a phone number that nobody has gets an account: the id exactly that one, so that
+        frames say the `user_id` that the client knows.
+
+        Raises:
+            Unauthorized: code `user_unknown`.
+            Forbidden: code `account_disabled`.
+        """
+        # A public id is one of the other three.
+        account = await self._accounts.find(user_id) or await self._accounts.find_by_firebase_uid(
+            user_id
+        )
+        phone = vietnamese_phone(user_id) or user_id
+        account = account or await self._accounts.find_by_phone(phone)
+        if account is None and phone != user_id:
+            account = await self._accounts.find_or_create_by_phone(phone)
+        elif account is None and _ID.fullmatch(user_id) and int(user_id) <= _ID_MAX:
+            account = await self._accounts.find_or_create_by_id(user_id)
+        if account is None:
+            raise Unauthorized("There is no such user.", code="user_unknown")
+        return identity_of(account)
 
 
 def vietnamese_phone(text: str) -> str | None:

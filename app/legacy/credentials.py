@@ -43,6 +43,14 @@ async def by_chat_token_or_email(request: web.Request) -> Identity:
     return await by_chat_token(request)
 
 
+async def by_token_or_path(request: web.Request) -> Identity:
+    """Take a token; in development mode without one the path's `user_id` (`diary.md`)."""
+    token = _token(request)
+    if not token and UNPROVED in request.app:
+        return await request.app[UNPROVED].by_path(request.match_info["user_id"])
+    return await request.app[AUTHENTICATE](token)
+
+
 class ByPath:
     """Holds a request to the `user_id` in its path: the account's id, phone, Firebase uid or
     public id (`READING.md`)."""

@@ -1,10 +1,12 @@
 """What a legacy dialect is: the words of one documented API, in one file each."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from models.identity import Identity
 from namespaces.base import Caller
+
+Job = Callable[[], Awaitable[None]]
 
 
 class Speaker(Protocol):
@@ -37,14 +39,18 @@ class Dialect(Protocol):
     def error(self, identity: Identity, code: str, message: str, about: str | None = None) -> str:
         """Give the error frame; `about` is what the refused message named, a channel perhaps."""
 
-    async def receive(self, peer: Speaker, message: dict[str, Any]) -> None:
-        """Act on one JSON object that `peer` sent."""
+    async def receive(self, peer: Speaker, message: dict[str, Any]) -> Job | None:
+        """Act on one JSON object that `peer` sent.
+
+        What takes long is given back, to be done while the messages after it are handled.
+        """
 
 
 class Attendance(Protocol):
     """What a domain does when peers come and go; a dialect may be its own.
 
-    All that happens on one connection happens in order: `arrived`, every message, `left`.
+    All that happens on one connection happens in order: `arrived`, every message, `left`; only what
+    takes long may still be under way then.
     """
 
     async def arrived(self, peer: Speaker, query: Mapping[str, str]) -> None:

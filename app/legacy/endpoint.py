@@ -67,6 +67,11 @@ class RawEndpoint:
         """Give the connections of this moment."""
         return iter(self._roster)
 
+    @property
+    def users(self) -> int:
+        """Give the number of accounts that are connected."""
+        return self._roster.users
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Upgrade a request; a refusal is an HTTP status before it, or a close code after it."""
         if not self._origins.allow(request):

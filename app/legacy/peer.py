@@ -8,17 +8,15 @@ from typing import Any, Protocol
 from websockets.frames import CloseCode
 
 from app import strict_json
-from app.legacy.dialect import Dialect
+from app.legacy.dialect import Dialect, Job
 from app.legacy.policy import UNAUTHORIZED
 from app.realtime.deadlines import Deadlines
-from app.realtime.inbox import Inbox
+from app.realtime.inbox import Inbox, beside
 from app.realtime.websocket import WebSocket
 from models.errors import TooManyRequests, Unreadable
 from models.identity import Identity
 from namespaces.base import Caller
 from namespaces.conduct import Conduct
-
-Job = Callable[[], Awaitable[None]]
 
 
 class Host(Protocol):
@@ -159,7 +157,19 @@ class RawPeer:
 
     async def _handle(self, message: dict[str, Any]) -> None:
         strikes = self._conduct.strikes
-        await self.dialect.receive(self, message)
+        slow = await self.dialect.receive(self, message)
+        if slow is not None:
+            beside(self._handle_slow(slow))
+        elif self._conduct.strikes == strikes:
+            self._conduct.good()
+
+    async def _handle_slow(self, job: Job) -> None:
+        strikes = self._conduct.strikes
+        try:
+            with self._conduct.slow():
+                await job()
+        except TooManyRequests as error:
+            self.refuse(error.code, error.message)
         if self._conduct.strikes == strikes:
             self._conduct.good()
 

@@ -20,6 +20,11 @@ class Roster:
         """Give the peers of this moment; they may come and go meanwhile."""
         return iter([peer for peers in self._peers.values() for peer in peers])
 
+    @property
+    def users(self) -> int:
+        """Give the number of accounts that have a peer."""
+        return len(self._peers)
+
     def __contains__(self, peer: RawPeer) -> bool:
         """Whether a peer is connected."""
         return peer in self._peers.get(peer.identity.account_id, ())

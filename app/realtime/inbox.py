@@ -1,12 +1,13 @@
 """Messages of one connection, handled one after the other in the order they came.
 
-There is a task only while there is something to do, so an idle connection costs none.
+There is a task only while there is something to do, so an idle connection costs none. What takes
+long is done `beside` them.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -16,6 +17,9 @@ HIGH_WATER = 32
 """Messages waiting at which a connection stops being read: its sender then feels TCP's pressure."""
 
 _TASK_NAME = "inbox"
+_BESIDE = "beside an inbox"
+_KEPT: set[asyncio.Task[None]] = set()
+"""Tasks under way beside inboxes: a loop itself does not keep what nothing else refers to."""
 
 
 class Inbox(Generic[T]):
@@ -79,8 +83,33 @@ def _being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+def beside(job: Coroutine[object, object, None]) -> None:
+    """Do something that takes long while the messages after it are handled."""
+    task = asyncio.get_running_loop().create_task(_logged(job), name=_BESIDE)
+    _KEPT.add(task)
+    task.add_done_callback(_KEPT.discard)
+
+
+async def _logged(job: Coroutine[object, object, None]) -> None:
+    try:
+        await job
+    except Exception:
+        logger.exception("a slow message could not be handled")
+
+
 async def drain(timeout_s: float) -> None:
-    """Wait until every inbox of this loop is empty, but not longer than `timeout_s` seconds."""
-    working = [task for task in asyncio.all_tasks() if task.get_name() == _TASK_NAME]
+    """Wait until every inbox of this loop is empty, but not longer than `timeout_s` seconds.
+
+    What is done beside them has the same time, and is then cancelled.
+    """
+    working = _named(_TASK_NAME) | _named(_BESIDE)
     if working:
         await asyncio.wait(working, timeout=timeout_s)
+    late = _named(_BESIDE)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+
+
+def _named(name: str) -> set[asyncio.Task[None]]:
+    return {task for task in asyncio.all_tasks() if task.get_name() == name}

@@ -12,6 +12,7 @@ from websockets.frames import CloseCode
 
 from app.realtime.deadlines import Deadlines
 from app.realtime.engine import EngineServer
+from app.realtime.inbox import beside
 from app.realtime.rooms import RoomManager
 from app.realtime.session import Reason, Session
 from app.realtime.socketpacket import StrictPacket
@@ -52,7 +53,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         """Make a server; a client that joins no namespace in `connect_timeout_s` is closed.
 
-        Events of one client are handled one after the other, in the order it sent them.
+        Events of one client are handled one after the other, in the order it sent them. A namespace
+        with a method `is_slow(event)` names those whose end the others do not wait for.
         """
         super().__init__(
             client_manager=manager,
@@ -120,10 +122,15 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         """Handle a client's event; one for a namespace that it is not in is refused."""
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
-        if self.manager.is_connected(sid, namespace or "/"):
-            await self._run(super()._handle_event(eio_sid, namespace, id, data))
-        else:
+        if not self.manager.is_connected(sid, namespace or "/"):
             self._count_refusal(eio_sid)
+            return
+        handling = self._run(super()._handle_event(eio_sid, namespace, id, data))
+        is_slow = getattr(self.namespace_handlers.get(namespace or "/"), "is_slow", None)
+        if is_slow is not None and is_slow(str(data[0])):
+            beside(handling)
+        else:
+            await handling
 
     async def _handle_ack(
         self, eio_sid: str, namespace: str | None, id: int, data: list[Any]

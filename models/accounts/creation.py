@@ -5,6 +5,7 @@
 """
 
 import asyncio
+from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
@@ -51,22 +52,29 @@ class Creation:
             Conflict: code `email_taken`, `phone_taken` or `firebase_uid_taken`.
         """
         while True:
-            number = await self._next_number()
-            document: Document = {
-                "_id": str(number),
-                "number": number,
-                "email": email,
-                "name": name,
-                "phone": phone,
-                "firebase_uid": firebase_uid,
-                "public_id": public_id or str(number),
-                "password_hash": password_hash,
-                "disabled": False,
-                "disabled_at": None,
-                "created_at": self._clock(),
-            }
+            document = self._document(
+                await self._next_number(),
+                email=email,
+                name=name,
+                phone=phone,
+                firebase_uid=firebase_uid,
+                public_id=public_id,
+                password_hash=password_hash,
+            )
             if await self._write(document):
                 return Account.of(document)
+
+    async def provide_numbered(self, number: int) -> Account:
+        """Give the account with this number; create it, known by nothing else, if there is none.
+
+        The counter passes over it when it comes there.
+        """
+        document = self._document(number)
+        while not await self._write(document):
+            found = await self._accounts.find_one({"_id": document["_id"]})
+            if found:
+                return Account.of(found)
+        return Account.of(document)
 
     async def provide(
         self,
@@ -99,6 +107,19 @@ class Creation:
                 await asyncio.sleep(PROVISION_WAIT_S)
         raise Unavailable("The account is being made; try again.", code="busy", retry_after_s=1)
 
+    def _document(self, number: int, *, public_id: str | None = None, **known: Any) -> Document:
+        unknown = dict.fromkeys(("email", "name", "phone", "firebase_uid", "password_hash"))
+        return {
+            **unknown,
+            **known,
+            "_id": str(number),
+            "number": number,
+            "public_id": public_id or str(number),
+            "disabled": False,
+            "disabled_at": None,
+            "created_at": self._clock(),
+        }
+
     async def _write(self, document: Document) -> bool:
         """Claim the keys, insert, confirm; False when the number has an account already."""
         account_id: str = document["_id"]
@@ -113,7 +134,8 @@ class Creation:
             await self._give_back(claimed, account_id)
             if isinstance(error, Conflict):
                 raise
-            # A restored backup, or a counter that a server without atomic changes gave twice.
+            # A restored backup, an account made under its number, or a counter that a server
+            # without atomic changes gave twice.
             return False
         for key in claimed:
             if not await self._keys.confirm(key, account_id):

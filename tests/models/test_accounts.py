@@ -412,3 +412,15 @@ class TestSchemas:
     def test_login_takes_any_password(self) -> None:
         """A login does not say what a right password looks like."""
         assert LogIn().load({"email": "ann", "password": "x"}) == {"email": "ann", "password": "x"}
+
+
+async def test_the_counter_passes_over_accounts_made_under_their_number(accounts):
+    """Such an account is made once, also by many at the same time, and nobody else gets its id."""
+    made = await asyncio.gather(*(accounts.find_or_create_by_id("3") for _ in range(5)))
+    assert {account.id for account in made} == {"3"}
+    others = [await accounts.sign_up(f"{name}@example.com", "password123") for name in "abcd"]
+    assert [account.id for account in others] == ["1", "2", "4", "5"]
+    for account in others:
+        assert await accounts.find_by_email(account.email) == account
+    assert await accounts.find_or_create_by_id("3") == made[0]
+    assert [account.id for account in await accounts.list_after()] == ["1", "2", "3", "4", "5"]

@@ -84,6 +84,12 @@ class SampleCommands(InheritedCommands):
         self.begun.set()
         await self.go_on.wait()
 
+    @command(Nothing, slow=True)
+    async def ponder(self, caller, payload):
+        self.begun.set()
+        await self.go_on.wait()
+        return "an idea"
+
 
 @pytest.fixture
 def commands():

@@ -1,9 +1,11 @@
 """When bad behaviour of one connection is enough."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from models.errors import TooManyRequests
-from namespaces.conduct import STRIKES, Conduct
+from namespaces.conduct import SLOW_AT_ONCE, STRIKES, Conduct
 
 
 def test_messages_have_a_rate():
@@ -30,3 +32,17 @@ def test_a_good_message_takes_one_strike_back():
         conduct.strike()
     conduct.good()
     assert [conduct.strike(), conduct.strike()] == [False, True]
+
+
+def test_so_many_slow_commands_at_once():
+    """One more than that is refused until one of them has ended, however it ended."""
+    conduct = Conduct(10)
+    with ExitStack() as held:
+        for _ in range(SLOW_AT_ONCE):
+            held.enter_context(conduct.slow())
+        with pytest.raises(TooManyRequests) as refused, conduct.slow():
+            pass
+    assert refused.value.code == "busy"
+    for _ in range(SLOW_AT_ONCE + 1):
+        with pytest.raises(RuntimeError), conduct.slow():
+            raise RuntimeError

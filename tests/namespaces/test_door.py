@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from app.realtime import inbox
+from namespaces.conduct import SLOW_AT_ONCE
 from tests.live import PATIENCE_S
 
 
@@ -216,3 +218,34 @@ async def test_commands_of_one_client_keep_their_order_and_hold_up_nobody(one_do
     assert not following.done()
     commands.go_on.set()
     assert await waiting == await following == {"data": None}
+
+
+async def test_a_slow_command_holds_up_nothing(one_door, commands):
+    """What comes after a command that is marked as slow is answered before it; so many at once."""
+    door = await one_door()
+    client = await door.socketio("7")
+    slow = [asyncio.create_task(client.call("ponder")) for _ in range(SLOW_AT_ONCE)]
+    await asyncio.wait_for(commands.begun.wait(), PATIENCE_S)
+    assert await client.call("nothing") == {"data": None}
+    assert (await client.call("ponder"))["error"]["code"] == "busy"
+    assert not any(task.done() for task in slow)
+    commands.go_on.set()
+    assert await asyncio.gather(*slow) == [{"data": "an idea"}] * SLOW_AT_ONCE
+    assert await client.call("ponder") == {"data": "an idea"}
+
+
+async def test_a_client_that_goes_leaves_its_slow_command_to_its_end(one_door, commands, caplog):
+    """It is finished for nobody, without an error, and the others hear nothing of it."""
+    door = await one_door()
+    client, other = await door.socketio("7"), await door.socketio("8")
+    pondering = asyncio.create_task(client.call("ponder"))
+    await asyncio.wait_for(commands.begun.wait(), PATIENCE_S)
+    await client.client.disconnect()
+    async with asyncio.timeout(PATIENCE_S):
+        while len(list(door.manager.get_participants("/stories", None))) > 1:
+            assert await other.call("nothing") == {"data": None}
+    pondering.cancel()
+    commands.go_on.set()
+    await inbox.drain(PATIENCE_S)
+    assert await other.call("nothing") == {"data": None}
+    assert caplog.records == []

@@ -77,3 +77,64 @@ async def test_production_takes_none(serve, listening):
             f"{server.url}/api/v1/conversations", headers=headers
         ) as response:
             assert response.status == 401
+
+
+async def test_a_path_names_an_account_in_several_ways(credentials, accounts):
+    """By its id, its phone number however it is written, and its Firebase uid."""
+    by_phone = await accounts.find_or_create_by_phone(PHONE)
+    by_uid = await accounts.find_or_create_by_firebase("uid-A")
+    for account, names in (
+        (by_phone, (by_phone.id, PHONE, " 84912345678", "84912345678", "0912345678")),
+        (by_uid, (by_uid.id, "uid-A")),
+    ):
+        for name in names:
+            assert (await credentials.by_path(name)).account_id == account.id
+    assert [account.id for account in await accounts.list_after()] == ["1", "2"]
+
+
+@pytest.mark.parametrize("user_id", ["1", "123456789", "9007199254740991"])
+async def test_a_number_in_a_path_becomes_the_id(credentials, accounts, user_id):
+    """The account has exactly that id, and is found under it from then on."""
+    identity = await credentials.by_path(user_id)
+    assert (identity.account_id, identity.public_id, identity.email) == (user_id, user_id, None)
+    assert await credentials.by_path(user_id) == identity
+    assert await accounts.find_by_public_id(user_id) == await accounts.get(user_id)
+    assert [account.id for account in await accounts.list_after()] == [user_id]
+
+
+async def test_a_phone_number_in_a_path_becomes_a_phone(credentials, accounts):
+    """Also one that could be read as an id."""
+    identity = await credentials.by_path("84912345678")
+    assert (identity.account_id, identity.public_id) == ("1", PHONE)
+
+
+@pytest.mark.parametrize(
+    "user_id",
+    [
+        "0",
+        "01",
+        "9007199254740992",
+        "9" * 400,
+        "-1",
+        "1.0",
+        "\u0661",
+        "user@example.com",
+        "\0",
+        "x",
+    ],
+)
+async def test_other_words_in_a_path_name_nobody(credentials, accounts, user_id):
+    """They are refused, and make no account."""
+    with pytest.raises(Unauthorized) as caught:
+        await credentials.by_path(user_id)
+    assert caught.value.code == "user_unknown"
+    assert await accounts.list_after() == []
+
+
+async def test_a_disabled_account_is_not_let_in_by_its_path(credentials, accounts):
+    """Neither under its id nor its phone number."""
+    account = await accounts.find_or_create_by_phone(PHONE)
+    await accounts.disable(account.id)
+    for name in (account.id, PHONE):
+        with pytest.raises(Forbidden):
+            await credentials.by_path(name)

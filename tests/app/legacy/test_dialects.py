@@ -13,6 +13,7 @@ from app.legacy.channels import ChannelsDialect
 from app.legacy.conversations import FRAMES as CONVERSATIONS
 from app.legacy.conversations import ConversationsDialect
 from app.legacy.dialect import Dialect
+from app.legacy.diary import DiaryDialect
 from app.legacy.notifications import FRAMES as NOTIFICATIONS
 from app.legacy.notifications import NotificationsDialect
 from models.events import Event
@@ -22,6 +23,7 @@ DIALECTS = {
     NotificationsDialect: "notifications",
     ChannelsDialect: "channels",
     ConversationsDialect: "conversations",
+    DiaryDialect: "diary",
 }
 """Each dialect and the folder of its golden frames."""
 
@@ -84,6 +86,15 @@ DOCUMENTED_TYPES = {
         "status_change_ack",
         "typing",
         "user_status_change",
+    },
+    "diary": {
+        "echo",
+        "error",
+        "motivation_generated",
+        "pong",
+        "sent/custom_message",
+        "sent/motivation_requested",
+        "sent/ping",
     },
 }
 """The message types of each API's documents, both directions (`sent` by clients where a type goes

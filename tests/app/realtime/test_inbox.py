@@ -117,3 +117,41 @@ async def test_an_idle_inbox_has_no_task() -> None:
     assert handler.inbox._task is not None
     await inbox.drain(PATIENCE_S)
     assert handler.inbox._task is None
+
+
+async def test_what_takes_long_is_done_beside_and_drained(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Draining waits for it, and a failure of it is logged and nobody else's."""
+    let, done = asyncio.Event(), []
+
+    async def long(number: int) -> None:
+        await let.wait()
+        if number == 2:
+            raise RuntimeError("a mistake")
+        done.append(number)
+
+    for number in (1, 2, 3):
+        inbox.beside(long(number))
+    asyncio.get_running_loop().call_soon(let.set)
+    await inbox.drain(PATIENCE_S)
+    assert done == [1, 3]
+    assert "a mistake" in caplog.text
+    caplog.clear()
+
+
+async def test_what_takes_too_long_beside_is_cancelled() -> None:
+    """When draining is over it is at an end, and has had its chance to tidy up."""
+    tidied = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            tidied.append("tidied")
+
+    inbox.beside(endless())
+    await asyncio.sleep(0)
+    await inbox.drain(0)
+    assert tidied == ["tidied"]
