@@ -1,0 +1,300 @@
+"""The rules of tasks: check, write, then tell once.
+
+Whatever changes a task is one write, on the condition that the task still has the version that
+was looked at; when it has another, it is looked at again. So of two devices that complete one
+occurrence at once, the second finds it completed.
+
+Completing takes two writes; `task_settling` says how both come to be done, and told of once.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, time
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from models.chat.turns import Turns
+from models.database import Database, Document
+from models.diary.ids import is_id, new_id
+from models.diary.repeats import NONE
+from models.diary.task_moves import check_due, completed, deleted, reopened, updated
+from models.diary.task_records import (
+    due_moment,
+    first_reminder,
+    latest_occurrence,
+    new_task,
+    task_json,
+    to_stored,
+)
+from models.diary.task_settling import Settling
+from models.diary.tasks_events import TaskCreated, TaskDeleted, TaskUpdated
+from models.diary.tasks_schema import NORMAL
+from models.diary.zones import Zones, local_date
+from models.errors import Conflict, NotFound
+from models.events import Event, Json, Publisher
+from models.idempotency import KEPT
+from models.identity import Identity
+from models.pages import DEFAULT_PAGE, Position, cut, newest_first
+from models.rooms import user_room
+from models.times import Clock, now
+
+Decide = Callable[[Document], Awaitable[Document | None]]
+"""Gives what to set in a task as it is now, or None: it is as wanted already."""
+
+
+class Tasks:
+    """Everybody's tasks; each is its owner's alone, and `NotFound` for all others.
+
+    `diary_tasks`: see `task_records.new_task`. Pages are `{"items", "next"}`, newest first.
+    """
+
+    def __init__(
+        self, database: Database, publisher: Publisher, zones: Zones, *, clock: Clock = now
+    ) -> None:
+        self._tasks = database["diary_tasks"]
+        self._reminders = database["diary_reminders"]
+        self._settling = settling = Settling(database, publisher)
+        # Asked by the summary of the diary.
+        self.completions = settling.completions
+        self.active_dates = settling.active_dates
+        self.due_between = settling.due_between
+        self._publisher = publisher
+        self._zones = zones
+        self._clock = clock
+        self._turns = Turns()
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        await self._tasks.create_index([("account_id", 1), ("created_at", 1), ("_id", 1)])
+        for field in ("remind_at", "forget_at", "deleted_by"):
+            await self._tasks.create_index([(field, 1)])
+        await self._settling.prepare()
+
+    async def sweep(self) -> None:
+        """Finish what a crash interrupted, and forget what was deleted long ago."""
+        await self._settling.settle_all()
+        await self._tasks.delete_many({"forget_at": {"$lte": self._clock()}})
+
+    async def create(
+        self,
+        identity: Identity,
+        *,
+        title: str,
+        notes: str = "",
+        due_date: date | None = None,
+        due_time: time | None = None,
+        priority: str = NORMAL,
+        repeat: str = NONE,
+        client_id: str | None = None,
+    ) -> dict[str, Json]:
+        """Add a task, values as `CreateTask` loads them; answers as `get` does.
+
+        One that repeats and has no due date is due today.
+
+        Raises:
+            Invalid: a time without a date.
+            Conflict: code `task_deleted`: the task of this `client_id` is there no more.
+        """
+        account_id = identity.account_id
+        if due_date is None and repeat != NONE:
+            due_date = await self._zones.today(account_id)
+        task = new_task(
+            new_id("task", account_id, client_id),
+            account_id,
+            title=title,
+            notes=notes,
+            due_date=due_date,
+            due_time=due_time,
+            priority=priority,
+            repeat=repeat,
+            created_at=self._clock(),
+        )
+        check_due(task)
+        task["remind_at"] = first_reminder(task, await self._zones.zone_of(account_id))
+        try:
+            await self._tasks.insert_one(task)
+        except DuplicateKeyError:
+            return await self._made_before(task)
+        await self._tell(TaskCreated(task_json(task)), account_id)
+        return task_json(task)
+
+    async def get(self, identity: Identity, task_id: str) -> dict[str, Json]:
+        """Give a task.
+
+        `id`, `title`, `notes`, `due_date` and `due_time` (text or null), `priority`, `repeat`,
+        `done`, `completed_at`, `created_at`, `updated_at`, `version`.
+
+        Raises:
+            NotFound: code `task_not_found`; this and all methods that name a task.
+        """
+        return task_json(await self._own(identity, task_id))
+
+    async def list(
+        self,
+        identity: Identity,
+        *,
+        done: bool | None = None,
+        due_from: date | None = None,
+        due_to: date | None = None,
+        priority: str | None = None,
+        after: Position | None = None,
+        limit: int = DEFAULT_PAGE,
+    ) -> dict[str, Json]:
+        """Give a page of the caller's tasks, as `ListTasks` describes them."""
+        query: Document = {"account_id": identity.account_id}
+        if done is not None:
+            query["done"] = done
+        if priority is not None:
+            query["priority"] = priority
+        if days := _between(due_from, due_to):
+            query["due_date"] = days
+        if after:
+            query["$or"] = after.following("created_at")
+        order = newest_first("created_at")
+        found = await self._tasks.find(query).sort(order).limit(limit + 1).to_list(None)
+        shown, following = cut(found, limit, "created_at")
+        return {"items": [task_json(task) for task in shown], "next": following}
+
+    async def update(self, identity: Identity, task_id: str, **changed: Any) -> dict[str, Json]:
+        """Change a task, values as `ChangeTask` loads them; answers as `get` does.
+
+        A task that loses its date loses its time, unless that is sent; one that begins to repeat
+        and has no date is due today.
+
+        Raises:
+            Invalid: a time without a date, a repetition without one.
+        """
+        zone = await self._zones.zone_of(identity.account_id)
+        today = local_date(self._clock(), zone)
+
+        async def decide(task: Document) -> Document | None:
+            return updated(task, changed, today=today, zone=zone)
+
+        task, changed_now = await self._change(identity, task_id, decide)
+        if changed_now:
+            await self._tell(TaskUpdated(task_json(task)), identity.account_id)
+        return task_json(task)
+
+    async def complete(
+        self, identity: Identity, task_id: str, *, due_date: date | None = None
+    ) -> dict[str, Json]:
+        """Complete the occurrence of a task that is due on `due_date`; answers as `get` does.
+
+        A task that repeats moves on to its next due date after today. What is completed already
+        stays as it is. Without `due_date` it is the occurrence that is due now; the next one is
+        not completed on the same day then, for a repeated request would do that.
+
+        Raises:
+            Conflict: code `not_due_then`: no occurrence of the task is due on `due_date`.
+        """
+        at = self._clock()
+        zone = await self._zones.zone_of(identity.account_id)
+        today = local_date(at, zone)
+        wanted = to_stored(due_date)
+
+        async def decide(task: Document) -> Document | None:
+            nonlocal wanted
+            if task["done"]:
+                return None
+            if wanted is None and task["repeat"] != NONE:
+                last = task["last_completion"]
+                if last and last["date"] == today.isoformat() < task["due_date"]:
+                    return None
+                wanted = task["due_date"]
+            if wanted not in (None, task["due_date"]):
+                if await self._settling.has(task, wanted):
+                    return None
+                raise Conflict("The task is due on another date.", code="not_due_then")
+            return completed(task, at=at, today=today, zone=zone)
+
+        return task_json((await self._change(identity, task_id, decide))[0])
+
+    async def reopen(self, identity: Identity, task_id: str) -> dict[str, Json]:
+        """Take the latest completion of a task back, if there is one; answers as `get` does.
+
+        A task that repeats is then due when it was due before.
+        """
+        zone = await self._zones.zone_of(identity.account_id)
+
+        async def decide(task: Document) -> Document | None:
+            return reopened(task, at=self._clock(), zone=zone)
+
+        return task_json((await self._change(identity, task_id, decide))[0])
+
+    async def delete(self, identity: Identity, task_id: str) -> None:
+        """Remove a task; that it was completed, if it was, still counts."""
+
+        async def decide(task: Document) -> Document:
+            return deleted(identity.account_id, self._clock() + KEPT)
+
+        task, _ = await self._change(identity, task_id, decide)
+        await self._tell(TaskDeleted(task["_id"], task["version"]), identity.account_id)
+
+    async def rezone(self, account_id: str) -> None:
+        """Move the reminders to come to where the account lives now."""
+        zone = await self._zones.zone_of(account_id)
+        at = self._clock()
+        async for task in self._tasks.find({"account_id": account_id, "done": False}):
+            if task["remind_at"] is None:
+                continue
+            day = latest_occurrence(task, zone, at) or date.fromisoformat(task["due_date"])
+            seen = {"_id": task["_id"], "version": task["version"], "remind_at": task["remind_at"]}
+            await self._tasks.update_one(seen, {"$set": {"remind_at": due_moment(task, day, zone)}})
+
+    async def export(self, account_id: str) -> Sequence[dict[str, Json]]:
+        """Give all tasks of an account, newest first, each as `get` does."""
+        found = self._tasks.find({"account_id": account_id}).sort(newest_first("created_at"))
+        return [task_json(task) async for task in found]
+
+    async def delete_all(self, account_id: str) -> None:
+        """Remove all tasks of an account, all that was completed, and every trace of either."""
+        while found := await self._tasks.find({"account_id": account_id}).limit(100).to_list(None):
+            for task in found:
+                seen = {"_id": task["_id"], "version": task["version"]}
+                if (await self._tasks.delete_one(seen)).deleted_count:
+                    await self._tell(TaskDeleted(task["_id"], task["version"] + 1), account_id)
+        await self._tasks.delete_many({"deleted_by": account_id})
+        await self._settling.delete_all(account_id)
+        await self._reminders.delete_many({"account_id": account_id})
+
+    async def _own(self, identity: Identity, task_id: str) -> Document:
+        task = await self._tasks.find_one({"_id": task_id}) if is_id(task_id) else None
+        if task is None or task["account_id"] != identity.account_id:
+            raise NotFound("There is no such task.", code="task_not_found")
+        return task
+
+    async def _made_before(self, wanted: Document) -> dict[str, Json]:
+        task = await self._tasks.find_one({"_id": wanted["_id"]})
+        if task is None or task["account_id"] is None:
+            raise Conflict("This task was deleted.", code="task_deleted")
+        return task_json(task)
+
+    async def _change(
+        self, identity: Identity, task_id: str, decide: Decide
+    ) -> tuple[Document, bool]:
+        """Set what `decide` gives, and settle it; gives the task, and whether it was changed."""
+        async with self._turns.of(task_id):
+            while True:
+                task = await self._settling.settle(await self._own(identity, task_id))
+                values = await decide(task)
+                if values is None:
+                    return task, False
+                changed = await self._tasks.find_one_and_update(
+                    {"_id": task_id, "version": task["version"]},
+                    {"$set": {"updated_at": self._clock()} | values, "$inc": {"version": 1}},
+                    return_document=True,
+                )
+                if changed is not None:
+                    return await self._settling.settle(changed), True
+
+    async def _tell(self, event: Event, account_id: str) -> None:
+        await self._publisher.publish(event, user_room(account_id))
+
+
+def _between(from_: date | None, to: date | None) -> Document:
+    bounds = {}
+    if from_ is not None:
+        bounds["$gte"] = from_.isoformat()
+    if to is not None:
+        bounds["$lte"] = to.isoformat()
+    return bounds

@@ -1,0 +1,161 @@
+"""What a caller may send about tasks, and within which bounds."""
+
+import re
+from datetime import date, time
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from models.diary.repeats import NONE, REPEATS
+from models.pages import PageQuery
+
+NORMAL = "normal"
+PRIORITIES = ("low", NORMAL, "high")
+
+MAX_TITLE = 200
+"""Characters: a line that a phone's notification still shows."""
+
+MAX_NOTES = 5_000
+"""Characters: a page; a task is told whole with every change of it."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+_YEARS = range(1900, 3000)
+"""Far from both ends of the calendar, so that no zone and no repetition leads out of it."""
+
+
+def is_text(text: str) -> None:
+    """Refuse NUL and halves of surrogate pairs: JSON can spell them, databases and UTF-8 cannot.
+
+    Raises:
+        ValidationError: there is one.
+    """
+    if "\0" in text:
+        raise ValidationError("NUL is not text.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValidationError("Not valid Unicode text.") from error
+
+
+def one_line(text: str) -> None:
+    """Refuse line breaks, control characters, and what shows nothing at all.
+
+    Emoji sequences, and the marks by which Arabic and Hebrew are written, pass.
+
+    Raises:
+        ValidationError: it is no line of text.
+    """
+    if any(ord(character) < 32 or character in "\x7f\x85\u2028\u2029" for character in text):
+        raise ValidationError("Line breaks and control characters are not allowed.")
+    if not text.strip():
+        raise ValidationError("Write something.")
+
+
+class DateField(fields.Field[date]):
+    """A date of the calendar, `"2026-03-01"`, and no other of the forms of ISO 8601."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        if isinstance(value, str) and _DATE.fullmatch(value):
+            try:
+                day = date.fromisoformat(value)
+            except ValueError as error:
+                raise ValidationError("There is no such day.") from error
+            if day.year in _YEARS:
+                return day
+            raise ValidationError(f"Must be in the years {_YEARS[0]} to {_YEARS[-1]}.")
+        raise ValidationError('Not a date; write it like "2026-03-01".')
+
+
+class TimeField(fields.Field[time]):
+    """A time of day on a clock of 24 hours, `"09:00"`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> time:
+        if isinstance(value, str) and _TIME.fullmatch(value):
+            return time.fromisoformat(value)
+        raise ValidationError('Not a time of day; write it like "09:00".')
+
+
+def title_field(**options: Any) -> fields.String:
+    """Give the field of a title: one line."""
+    return fields.String(
+        validate=[validate.Length(1, MAX_TITLE), is_text, one_line],
+        **options,
+    )
+
+
+def client_id_field() -> fields.String:
+    """Give the field by which a client that sends something again gets the same thing."""
+    return fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Regexp(
+            r"\A[A-Za-z0-9_-]{1,64}\Z", error="Letters, digits, - and _ only, 64 at most."
+        ),
+    )
+
+
+def yes_or_no(**options: Any) -> fields.Boolean:
+    """Give the field of a boolean, as JSON or as the text that query strings have."""
+    return fields.Boolean(truthy={True, "true"}, falsy={False, "false"}, **options)
+
+
+class CreateTask(Schema):
+    """A new task: `title`; optional `notes`, `due_date`, `due_time`, `priority`, `repeat`.
+
+    `priority` is "low", "normal" or "high", `repeat` "none", "daily" or "weekly". With the same
+    `client_id` again it is the same task.
+    """
+
+    title = title_field(required=True)
+    notes = fields.String(load_default="", validate=[validate.Length(max=MAX_NOTES), is_text])
+    due_date = DateField(load_default=None, allow_none=True)
+    due_time = TimeField(load_default=None, allow_none=True)
+    priority = fields.String(load_default=NORMAL, validate=validate.OneOf(PRIORITIES))
+    repeat = fields.String(load_default=NONE, validate=validate.OneOf(REPEATS))
+    client_id = client_id_field()
+
+
+class ChangeTask(Schema):
+    """What may be changed of a task; what is left out stays as it is."""
+
+    title = title_field()
+    notes = fields.String(validate=[validate.Length(max=MAX_NOTES), is_text])
+    due_date = DateField(allow_none=True)
+    due_time = TimeField(allow_none=True)
+    priority = fields.String(validate=validate.OneOf(PRIORITIES))
+    repeat = fields.String(validate=validate.OneOf(REPEATS))
+
+
+class TaskId(Schema):
+    """Which task: `task_id`."""
+
+    task_id = fields.String(required=True)
+
+
+class UpdateTask(TaskId, ChangeTask):
+    """A change with the task it is to."""
+
+
+class Complete(Schema):
+    """Which occurrence is done: `due_date`, the one it is due on now if absent."""
+
+    due_date = DateField(load_default=None, allow_none=True)
+
+
+class CompleteTask(TaskId, Complete):
+    """An occurrence with its task: `task_id`, `due_date`."""
+
+
+class ListTasks(PageQuery):
+    """Which tasks: `done`, `due_from` and `due_to` (both included), `priority`; and which page.
+
+    With either bound, tasks without a due date are left out.
+    """
+
+    done = yes_or_no(load_default=None, allow_none=True)
+    due_from = DateField(load_default=None, allow_none=True)
+    due_to = DateField(load_default=None, allow_none=True)
+    priority = fields.String(
+        load_default=None, allow_none=True, validate=validate.OneOf(PRIORITIES)
+    )
