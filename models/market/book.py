@@ -4,6 +4,7 @@ Nothing here touches a database or a clock. Prices are cents. Each change touche
 level and makes `seq` one higher.
 """
 
+import heapq
 import zlib
 from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
@@ -20,6 +21,9 @@ OPPOSITE = {BID: ASK, ASK: BID}
 
 CHECKED_LEVELS = 10
 """How many levels of each side the checksum covers."""
+
+_SPARE_TIMES = 64
+"""Times of offers that are gone: above as many as there are offers, and these, they are cleared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Book:
         """`price` in cents, `at`, `seq`."""
 
         self._sides = {BID: _Side(BID), ASK: _Side(ASK)}
+        # A heap; an offer that has gone is passed over when its time comes to the top.
+        self._times: list[tuple[datetime, str]] = []
 
     def counterpart(self, side: str, account_id: str, price: int, at: datetime) -> Offer | None:
         """Find whom a new offer meets: best price, then oldest, not one's own, not expired."""
@@ -114,6 +120,8 @@ class Book:
             self.offers[offer.id] = offer
             self._sides[offer.side].add(offer)
             self.open_of[offer.account_id] += 1
+            if offer.expires_at is not None:
+                heapq.heappush(self._times, (offer.expires_at, offer.id))
 
     def remove(self, offer_id: str) -> None:
         """Take an offer out, if it is in."""
@@ -123,6 +131,23 @@ class Book:
             self.open_of[offer.account_id] -= 1
             if not self.open_of[offer.account_id]:
                 del self.open_of[offer.account_id]
+            if len(self._times) > 2 * len(self.offers) + _SPARE_TIMES:
+                self._times = [time for time in self._times if time[1] in self.offers]
+                heapq.heapify(self._times)
+
+    def first_to_expire(self) -> Offer | None:
+        """Give the offer whose time is over first, of those that have one."""
+        while self._times:
+            offer = self.offers.get(self._times[0][1])
+            if offer is not None:
+                return offer
+            heapq.heappop(self._times)
+        return None
+
+    def expired(self, at: datetime) -> Offer | None:
+        """Give an offer whose time is over."""
+        offer = self.first_to_expire()
+        return offer if offer is not None and _is_due(offer, at) else None
 
     def apply(self, entry: Mapping[str, Any]) -> LevelChange:
         """Make the change that an entry of the journal tells; entries come without a gap."""

@@ -8,16 +8,18 @@ database agree on every match.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from models.database import Database, Document
-from models.events import Event, Json, Publisher
-from models.market.book import ASK, BID, CHECKED_LEVELS, Book, LevelChange, Offer, checksum
-from models.market.events import BookChanged, BookHeartbeat, SaleMade
+from models.events import Json, Publisher
+from models.market import news
+from models.market.book import ASK, BID, CHECKED_LEVELS, Book, Offer, checksum
+from models.market.events import BookHeartbeat
 from models.market.journal import Journal, book_id
 from models.market.money import to_decimal
 from models.market.projection import Projection
 from models.rooms import book_room
-from models.times import to_text
+from models.times import Clock, to_text
 
 Decide = Callable[[Book], Awaitable[Document | None]]
 """Looks at the book as it is and gives an entry without its number, or None for no change."""
@@ -35,6 +37,7 @@ class LiveBook:
         *,
         product_id: str,
         size: str,
+        clock: Clock,
     ) -> None:
         self.product_id = product_id
         self.size = size
@@ -43,6 +46,7 @@ class LiveBook:
         self._publisher = publisher
         self._journal = journal
         self._projection = projection
+        self._clock = clock
         self._book: Book | None = None
         self._done = 0
         # One decision after the other: they would take each other's numbers anyway, and events
@@ -50,32 +54,29 @@ class LiveBook:
         self._lock = asyncio.Lock()
 
     async def change(self, decide: Decide) -> Document | None:
-        """Commit what `decide` wants, carry it out and tell the book's subscribers.
+        """Commit what `decide` wants, carry it out and tell whom it concerns.
 
         `decide` is asked again when another process was first. Everything that came before its
         entry has been carried out when it is asked.
         """
         async with self._lock:
-            while True:
-                book = await self._caught_up()
-                await self._carry_out_up_to(book.seq)
-                entry = await decide(book)
-                if entry is None:
-                    return None
-                entry |= {
-                    "book": self._id,
-                    "seq": book.seq + 1,
-                    "product_id": self.product_id,
-                    "size": self.size,
-                }
-                if await self._journal.append(entry):
-                    break
-            level = book.apply(entry)
-            await self._projection.carry_out(entry)
-            self._done = entry["seq"]
-            for event in self._news(entry, level):
-                await self._publisher.publish(event, book_room(self.product_id, self.size))
-        return entry
+            return await self._commit(decide)
+
+    async def take_out(self, offer_id: str, kind: str) -> bool:
+        """Take an offer out, if it still is in; whether this call did."""
+        async with self._lock:
+            return await self._take_out(offer_id, kind)
+
+    async def expire(self) -> int:
+        """Take out all offers whose time is over; gives how many."""
+        async with self._lock:
+            return await self._expire(await self._caught_up())
+
+    @property
+    def next_expiry(self) -> datetime | None:
+        """When the next offer of those that are known is to be taken out."""
+        first = self._book.first_to_expire() if self._book is not None else None
+        return first.expires_at if first is not None else None
 
     async def repair(self) -> None:
         """Carry out what a process that died has left."""
@@ -86,7 +87,7 @@ class LiveBook:
     async def snapshot(self, depth: int) -> dict[str, Json]:
         """Show the book; the `Trading` method says how."""
         async with self._lock:
-            book = await self._caught_up()
+            book = await self._up_to_date()
             sale = book.last_sale
             return {
                 "product_id": self.product_id,
@@ -104,9 +105,58 @@ class LiveBook:
     async def beat(self) -> None:
         """Tell the book's subscribers where it stands."""
         async with self._lock:
-            book = await self._caught_up()
+            book = await self._up_to_date()
             event = BookHeartbeat(self.product_id, self.size, book.seq, _checksum(book))
             await self._publisher.publish(event, book_room(self.product_id, self.size))
+
+    async def _commit(self, decide: Decide) -> Document | None:
+        while True:
+            book = await self._caught_up()
+            await self._carry_out_up_to(book.seq)
+            entry = await decide(book)
+            if entry is None:
+                return None
+            entry |= {
+                "book": self._id,
+                "seq": book.seq + 1,
+                "product_id": self.product_id,
+                "size": self.size,
+            }
+            if await self._journal.append(entry):
+                break
+        level = book.apply(entry)
+        await self._projection.carry_out(entry)
+        self._done = entry["seq"]
+        for event, room in news.of(entry, level):
+            await self._publisher.publish(event, room)
+        return entry
+
+    async def _take_out(self, offer_id: str, kind: str) -> bool:
+        async def decide(book: Book) -> Document | None:
+            waiting = book.offers.get(offer_id)
+            if waiting is None:
+                return None
+            taken = {
+                "id": waiting.id,
+                "account_id": waiting.account_id,
+                "side": waiting.side,
+                "price": waiting.price,
+            }
+            return {"kind": kind, "at": self._clock(), "offer": taken, "match": None}
+
+        return await self._commit(decide) is not None
+
+    async def _up_to_date(self) -> Book:
+        """Give the book without offers whose time is over, so that it is shown as it trades."""
+        book = await self._caught_up()
+        await self._expire(book)
+        return book
+
+    async def _expire(self, book: Book) -> int:
+        taken = 0
+        while (offer := book.expired(self._clock())) is not None:
+            taken += await self._take_out(offer.id, "expire")
+        return taken
 
     async def _caught_up(self) -> Book:
         if self._book is None:
@@ -149,14 +199,6 @@ class LiveBook:
             assert entry is not None, "the journal has a gap"
             await self._projection.carry_out(entry)
             self._done += 1
-
-    def _news(self, entry: Document, level: LevelChange) -> list[Event]:
-        seq: int = entry["seq"]
-        price = to_decimal(level.price)
-        changed = BookChanged(self.product_id, self.size, seq, level.side, price, level.quantity)
-        if not entry["match"]:
-            return [changed]
-        return [changed, SaleMade(self.product_id, self.size, seq, price, to_text(entry["at"]))]
 
 
 def _levels_json(book: Book, side: str, depth: int) -> list[Json]:

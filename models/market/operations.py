@@ -41,7 +41,7 @@ class Market:
         self.trading = Trading(database, publisher, self.products, self.orders, clock)
         self.sales = Sales(database, self.products, clock)
         self.webhooks = Webhooks(database, self.orders, webhook_secrets, clock)
-        self.followed = Followed(self.trading.beat, interval_s=heartbeat_s)
+        self.followed = Followed(self.trading, clock, interval_s=heartbeat_s)
 
     async def prepare(self) -> None:
         """Make the indexes and finish what a crash has left, before anything is served."""

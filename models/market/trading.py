@@ -12,18 +12,16 @@ from models.database import Database, Document
 from models.errors import Conflict, Invalid, NotFound
 from models.events import Json, Publisher
 from models.identity import Identity
-from models.market.book import OPPOSITE, Book
-from models.market.events import OfferClosed
+from models.market.book import Book
 from models.market.journal import Journal, book_id
 from models.market.livebook import LiveBook
 from models.market.numbers import next_number
 from models.market.orders import Orders
 from models.market.products import Products
-from models.market.projection import CLOSED_BY, MATCHED, OPEN, Projection
+from models.market.projection import CLOSED_BY, OPEN, Projection
 from models.market.records import offer_json
 from models.market.schema import DEFAULT_DEPTH
 from models.pages import DEFAULT_PAGE, Position, cut, newest_first
-from models.rooms import user_room
 from models.times import Clock, now
 
 MAX_OPEN = 500
@@ -31,7 +29,7 @@ MAX_OPEN = 500
 has to pass over at worst when they are all one's own."""
 
 SWEPT_AT_ONCE = 500
-"""Expired offers taken out in one sweep; the rest waits a minute and can be matched no more."""
+"""Expired offers looked for in one sweep, in books that nobody looks at; others wait a minute."""
 
 
 class Trading:
@@ -119,7 +117,7 @@ class Trading:
 
         entry = await self._book(product_id, size).change(decide)
         if entry is not None and entry["match"]:
-            await self._tell_match(entry)
+            await self._orders.finish(entry["match"]["order_id"])
         return await self.get(caller, side, offer_id)
 
     async def cancel(self, caller: Identity, side: str | None, offer_id: str) -> dict[str, Json]:
@@ -131,7 +129,7 @@ class Trading:
         """
         offer = await self._own(caller, side, offer_id)
         if offer["status"] == OPEN:
-            await self._take_out(offer, "cancel")
+            await self._book(offer["product_id"], offer["size"]).take_out(offer["_id"], "cancel")
             offer = await self._own(caller, side, offer_id)
         if offer["status"] != CLOSED_BY["cancel"]:
             raise Conflict(f"It is {offer['status']} already.", code="offer_closed")
@@ -171,6 +169,7 @@ class Trading:
     ) -> dict[str, Json]:
         """Give the book: `seq`, up to `depth` levels of `bids` and `asks`, best first.
 
+        What has expired is taken out before, so no level shows what can be met no more.
         Besides, `more_bids` and `more_asks` (whether there are levels beyond), `last_sale`
         (`price`, `at`, or null) and `checksum` (as `models.market.book.checksum` has it).
         """
@@ -181,32 +180,26 @@ class Trading:
         """Tell a book's subscribers where it stands."""
         await self._book(product_id, size).beat()
 
+    async def expire(self, product_id: str, size: str) -> None:
+        """Take out of a book what has expired."""
+        await self._book(product_id, size).expire()
+
+    def next_expiry(self, product_id: str, size: str) -> datetime | None:
+        """When the next offer of a book that is in memory expires."""
+        book = self._books.get(book_id(product_id, size))
+        return book.next_expiry if book is not None else None
+
     async def sweep(self) -> int:
         """Finish what a crash has left and take out what has expired; gives how many."""
         await self._repair()
         due = self._offers.find({"due_at": {"$lte": self._clock()}}).limit(SWEPT_AT_ONCE)
-        taken = [await self._take_out(offer, "expire") for offer in await due.to_list(None)]
-        return sum(taken)
+        books = {(offer["product_id"], offer["size"]) for offer in await due.to_list(None)}
+        return sum([await self._book(*book).expire() for book in sorted(books)])
 
     async def _repair(self) -> None:
         for book in await self._journal.left_undone():
             product_id, _, size = book.partition(":")
             await self._book(product_id, size).repair()
-
-    async def _take_out(self, offer: Document, kind: str) -> bool:
-        """Take an offer out of its book, if it still is in; True when this call did."""
-
-        async def decide(book: Book) -> Document | None:
-            waiting = book.offers.get(offer["_id"])
-            if waiting is None:
-                return None
-            taken = {"id": waiting.id, "side": waiting.side, "price": waiting.price}
-            return {"kind": kind, "at": self._clock(), "offer": taken, "match": None}
-
-        done = await self._book(offer["product_id"], offer["size"]).change(decide)
-        if done is not None:
-            await self._tell_closed(done, offer["account_id"], offer["_id"], offer["side"])
-        return done is not None
 
     async def _own(self, caller: Identity, side: str | None, offer_id: str) -> Document:
         offer = await self._offers.find_one({"_id": offer_id})
@@ -220,26 +213,6 @@ class Trading:
             )
         return offer
 
-    async def _tell_match(self, entry: Document) -> None:
-        offer, match = entry["offer"], entry["match"]
-        await self._orders.finish(match["order_id"])
-        await self._tell_closed(entry, offer["account_id"], offer["id"], offer["side"])
-        side = OPPOSITE[offer["side"]]
-        await self._tell_closed(entry, match["account_id"], match["offer_id"], side)
-
-    async def _tell_closed(
-        self, entry: Document, account_id: str, offer_id: str, side: str
-    ) -> None:
-        event = OfferClosed(
-            id=offer_id,
-            side=side,
-            product_id=entry["product_id"],
-            size=entry["size"],
-            status=CLOSED_BY.get(entry["kind"], MATCHED),
-            order_id=entry["match"]["order_id"] if entry["match"] else None,
-        )
-        await self._publisher.publish(event, user_room(account_id))
-
     def _book(self, product_id: str, size: str) -> LiveBook:
         key = book_id(product_id, size)
         book = self._books.get(key)
@@ -251,5 +224,6 @@ class Trading:
                 self._projection,
                 product_id=product_id,
                 size=size,
+                clock=self._clock,
             )
         return book

@@ -112,6 +112,19 @@ def test_the_checksum_is_that_of_the_documented_text():
     assert checksum([], deep) == checksum([], deep[:10]) != checksum([], deep[:9])
 
 
+def test_times_of_offers_that_are_gone_are_forgotten():
+    """Offers taken out before their time leave nothing behind; the first of the rest is known."""
+    driver = Driver()
+    for name in range(1000):
+        driver.place(name, ASK, "A", 5, 9)
+        driver.take_out("cancel", name)
+    driver.place("last", ASK, "A", 5, 3)
+    assert len(driver.book._times) < 100
+    assert driver.book.first_to_expire().id == "last"
+    assert driver.book.expired(driver.at(2)) is None
+    assert driver.book.expired(driver.at(3)).id == "last"
+
+
 def test_a_match_costs_the_same_in_a_deep_book():
     """Emptying one level of 100,000 offers from the front takes no longer at its end."""
     driver = Driver()

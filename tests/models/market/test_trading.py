@@ -290,6 +290,7 @@ async def test_the_stored_book_trades_as_the_rules_say(market, database, clock, 
                     assert order["price"] == f"0.0{price}"
                     ids = {offer["id"], placed[other][1]}
                     assert {order["bid_id"], order["ask_id"]} == ids
+    reference.expire((clock() - began) // MINUTE)
     for process in processes:
         book = await process.trading.book(product_id, SIZE)
         for side in ("bid", "ask"):
