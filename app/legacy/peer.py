@@ -48,10 +48,10 @@ class RawPeer:
         "_conduct",
         "_host",
         "_inbox",
-        "_socket",
         "deadline_tick",
         "dialect",
         "identity",
+        "socket",
     )
 
     def __init__(
@@ -70,21 +70,16 @@ class RawPeer:
         self._arrive = arrive
         self._host = host
         self._conduct = conduct
-        self._socket: WebSocket | None = None
+        self.socket: WebSocket | None = None
         self._inbox: Inbox[Job] | None = None
         self._awaiting_pong = False
 
     # Sending.
 
-    def write(self, frame: bytes) -> None:
-        """Send a finished WebSocket frame; never waits."""
-        if self._socket is not None:
-            self._socket.write(frame)
-
     def send(self, text: str) -> None:
         """Send one text frame."""
-        if self._socket is not None:
-            self._socket.send(text)
+        if self.socket is not None:
+            self.socket.send(text)
 
     def refuse(self, code: str, message: str, about: str | None = None) -> None:
         """Send an error frame; a peer that has had its chances is closed with 1008."""
@@ -94,8 +89,8 @@ class RawPeer:
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake."""
-        if self._socket is not None:
-            self._socket.close(code, reason)
+        if self.socket is not None:
+            self.socket.close(code, reason)
 
     # The connection of commands.
 
@@ -108,7 +103,7 @@ class RawPeer:
 
     def enter(self, room: str) -> None:
         """Be in a room; one that is gone enters none."""
-        if self._socket is not None:
+        if self.socket is not None:
             self._host.entered(self, room)
 
     def leave(self, room: str) -> None:
@@ -119,7 +114,7 @@ class RawPeer:
 
     def opened(self, socket: WebSocket) -> None:
         """Greet, then hear what happens in the rooms."""
-        self._socket = socket
+        self.socket = socket
         greeting = self.dialect.greeting(self.identity)
         if greeting is not None:
             self.send(greeting)
@@ -174,8 +169,8 @@ class RawPeer:
             self._conduct.good()
 
     def _throttle(self, pause: bool) -> None:
-        if self._socket is not None:
-            self._socket.pause_reading(pause)
+        if self.socket is not None:
+            self.socket.pause_reading(pause)
 
     def lost(self, code: int, reason: str) -> None:
         """Leave everything."""
@@ -183,9 +178,9 @@ class RawPeer:
 
     def depart(self) -> None:
         """Leave everything, once; a socket that is not closed yet closes by itself."""
-        if self._socket is None:
+        if self.socket is None:
             return
-        self._socket = None
+        self.socket = None
         self._host.deadlines.clear(self)
         self._host.left(self)
 
@@ -203,16 +198,16 @@ class RawPeer:
 
     def deadline_passed(self) -> None:
         """Send a ping; drop a peer that did not answer the last, or whose token ended."""
-        if self._socket is None:
+        if self.socket is None:
             return
         expires_at = self.identity.expires_at
         if expires_at is not None and expires_at <= time.time():
             self.close(UNAUTHORIZED, "token expired")
         elif self._awaiting_pong:
-            self._socket.abort()
+            self.socket.abort()
         else:
             self._awaiting_pong = True
-            self._socket.ping()
+            self.socket.ping()
             self._wait_to_ping()
 
 

@@ -5,14 +5,17 @@ Socket.IO client is in it for one namespace, a raw peer for every domain its dia
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 import socketio
 from bidict import bidict
 
-from app.realtime import packets
+from app.realtime import outbox, packets
 from app.realtime.frames import text_frame
+from app.realtime.outbox import Outgoing
 from app.realtime.packets import Packet
 
 logger = logging.getLogger(__name__)
@@ -32,16 +35,32 @@ class Peer(Protocol):
     def dialect(self) -> Renderer:
         """What this peer's frames are made by; the same object for all of its kind."""
 
-    def write(self, frame: bytes) -> None:
-        """Send a finished WebSocket frame; never waits."""
+    @property
+    def socket(self) -> Outgoing | None:
+        """Where its frames go; None when it is gone."""
+
+
+class Member(Protocol):
+    """An Engine.IO session of a Socket.IO client."""
+
+    @property
+    def sid(self) -> str:
+        """Its Engine.IO id."""
+
+    @property
+    def socket(self) -> Outgoing | None:
+        """Where its frames go; None on long-polling."""
+
+    def send(self, packet: Packet) -> None:
+        """Send a packet whichever way; never waits."""
 
 
 class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
     """The rooms of this process, and local delivery.
 
-    `rooms[namespace][room]` maps Socket.IO ids to Engine.IO ids as in the base class, but in plain
-    dicts; room `None` (everyone) stays a bidict, which the base class reads backwards. A client's
-    own room, named by its id, takes no space.
+    `rooms[namespace][room]` maps Socket.IO ids to their sessions, in plain dicts. Room `None`
+    (everyone) maps to Engine.IO ids in a bidict, as the base class reads it. A client's own room,
+    named by its id, takes no space.
     """
 
     def __init__(self) -> None:
@@ -107,18 +126,33 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
     def _tell_clients(
         self, event: str, data: Any, namespace: str, targets: Any, skipped: set[str | None]
     ) -> None:
+        message = self._message(event, data, namespace)
+        sockets = []
+        for sid, session in self._members(namespace, targets).items():
+            if sid in skipped:
+                continue
+            if session.socket is None:
+                session.send(message)
+            else:
+                sockets.append(session.socket)
+        if sockets:
+            outbox.current().write_to_all(sockets, message.frame)
+
+    def _message(self, event: str, data: Any, namespace: str) -> Packet:
         # python-socketio's rule: a tuple is several arguments, None is none.
         arguments = data if isinstance(data, tuple) else () if data is None else (data,)
-        encoded = self.server.packet_class(
-            socketio.packet.EVENT, namespace=namespace, data=[event, *arguments]
-        ).encode()
-        parts = encoded if isinstance(encoded, list) else [encoded]
-        message = Packet(packets.MESSAGE, *parts)
-        sessions = self.server.eio.sockets
-        for sid, eio_sid in self._members(namespace, targets).items():
-            session = sessions.get(eio_sid)
-            if session is not None and sid not in skipped:
-                session.send(message)
+        make = partial(
+            self.server.packet_class,
+            socketio.packet.EVENT,
+            namespace=namespace,
+            data=[event, *arguments],
+        )
+        try:
+            return Packet(packets.MESSAGE, make(binary=False).encode())
+        except TypeError:
+            # Not JSON: there may be bytes in it. To look for them always would take longer.
+            encoded = make().encode()
+            return Packet(packets.MESSAGE, *(encoded if isinstance(encoded, list) else [encoded]))
 
     def _tell_peers(
         self, event: str, data: Any, namespace: str, targets: Any, except_room: str | None
@@ -127,45 +161,46 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
         rooms = [self._peers[name] for name in names if name in self._peers]
         members = rooms[0] if len(rooms) == 1 else {peer: None for room in rooms for peer in room}
         skipped = self._peers.get(except_room, {}) if except_room else {}
-        frames: dict[Renderer, bytes | None] = {}
-        # A write may end a connection that is too slow, and so change the room.
-        for peer in tuple(members):
-            if peer in skipped:
-                continue
-            dialect = peer.dialect
-            if dialect not in frames:
-                frames[dialect] = _frame(dialect, namespace.removeprefix("/"), event, data)
-            frame = frames[dialect]
+        audiences: defaultdict[Renderer, list[Outgoing]] = defaultdict(list)
+        for peer in members:
+            if peer.socket is not None and peer not in skipped:
+                audiences[peer.dialect].append(peer.socket)
+        for dialect, sockets in audiences.items():
+            frame = _frame(dialect, namespace.removeprefix("/"), event, data)
             if frame is not None:
-                peer.write(frame)
+                outbox.current().write_to_all(sockets, frame)
 
     # Membership of Socket.IO clients: the base class's, lean, and quick to leave.
 
-    def _members(self, namespace: str, targets: Any) -> dict[str, str]:
+    def _members(self, namespace: str, targets: Any) -> dict[str, Member]:
         rooms = self.rooms.get(namespace, {})
         everyone = rooms.get(None, {})
         if targets is None:
-            members = dict(everyone)
             # Who is not let in yet hears nothing.
-            for sid in self.pending_connect.get(namespace, ()):
-                members.pop(sid, None)
-            return members
+            pending = self.pending_connect.get(namespace, ())
+            return self._sessions({sid: everyone[sid] for sid in everyone if sid not in pending})
         names = targets if isinstance(targets, (list, tuple)) else [targets]
         if len(names) == 1 and names[0] in rooms:
             # The common case of a large room is spared the copy; nobody changes it meanwhile.
-            alone: dict[str, str] = rooms[names[0]]
+            alone: dict[str, Member] = rooms[names[0]]
             return alone
-        members = {}
+        members: dict[str, Member] = {}
         for name in names:
             if name in rooms:
                 members.update(rooms[name])
             elif name in everyone:
-                members[name] = everyone[name]
+                members.update(self._sessions({name: everyone[name]}))
         return members
+
+    def _sessions(self, eio_sids: dict[str, str]) -> dict[str, Member]:
+        """Give the sessions of those that have not just ended."""
+        sessions: dict[str, Member] = self.server.eio.sockets
+        return {sid: sessions[eio_sid] for sid, eio_sid in eio_sids.items() if eio_sid in sessions}
 
     def get_participants(self, namespace: str, room: Any) -> Iterator[tuple[str, str]]:
         """Give (sid, Engine.IO sid) of the members of a room or of several."""
-        yield from tuple(self._members(namespace, room).items())
+        for sid, session in tuple(self._members(namespace, room).items()):
+            yield sid, session.sid
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
         """Give the rooms a client is in, its own included."""
@@ -184,9 +219,10 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
             rooms = self.rooms.get(namespace, {})
             if sid not in rooms.get(None, {}):
                 raise ValueError("sid is not connected to requested namespace")
-            members = rooms.setdefault(room, {})
-            if sid not in members:
-                members[sid] = rooms[None][sid]
+            session = self.server.eio.sockets.get(rooms[None][sid])
+            # One that has just ended is about to be taken out of everything.
+            if session is not None and sid not in rooms.get(room, ()):
+                rooms.setdefault(room, {})[sid] = session
                 self._rooms_of.setdefault(sid, []).append(room)
 
     def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:

@@ -59,7 +59,6 @@ class Session:
         "_owner",
         "_reason",
         "_room",
-        "_socket",
         "_user_session",
         "deadline_tick",
         "mailbox",
@@ -67,6 +66,7 @@ class Session:
         "probing",
         "pushing",
         "sid",
+        "socket",
     )
 
     def __init__(self, owner: Owner) -> None:
@@ -78,7 +78,7 @@ class Session:
         self.deadline_tick = 0
         self._reason: str | None = None
         self._owner = owner
-        self._socket: WebSocket | None = None
+        self.socket: WebSocket | None = None
         self._room: asyncio.Future[None] | None = None
         self._inbox: Inbox[Message | None] | None = None
         self._awaiting_pong = False
@@ -101,7 +101,7 @@ class Session:
     @property
     def upgraded(self) -> bool:
         """Whether the client is on WebSocket."""
-        return self._socket is not None
+        return self.socket is not None
 
     @property
     def session(self) -> dict[str, Any]:
@@ -118,8 +118,8 @@ class Session:
 
     def send(self, packet: Packet) -> None:
         """Send now over WebSocket, or with the next answer to a poll; never waits."""
-        if self._socket is not None:
-            self._socket.write(packet.frame)
+        if self.socket is not None:
+            self.socket.write(packet.frame)
         elif not self.closed:
             self._enqueue(packet)
 
@@ -182,8 +182,8 @@ class Session:
             await self._owner.message(self, data)
 
     def _throttle(self, pause: bool) -> None:
-        if self._socket is not None:
-            self._socket.pause_reading(pause)
+        if self.socket is not None:
+            self.socket.pause_reading(pause)
         if not pause:
             _resolve(self._room)
 
@@ -194,7 +194,7 @@ class Session:
         if self.closed:
             socket.close(CloseCode.NORMAL_CLOSURE)
             return
-        self._socket = socket
+        self.socket = socket
         self.probe = None
         if self._inbox is not None and self._inbox.is_full:
             socket.pause_reading(True)
@@ -263,9 +263,9 @@ class Session:
                 self._inbox.clear()
         self._owner.deadlines.clear(self)
         self._owner.forget(self)
-        if self._socket is not None:
-            self._socket.close(code or CloseCode.NORMAL_CLOSURE)
-            self._socket = None
+        if self.socket is not None:
+            self.socket.close(code or CloseCode.NORMAL_CLOSURE)
+            self.socket = None
         elif self.mailbox.polled:
             self.mailbox.put(farewell)
         else:

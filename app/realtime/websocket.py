@@ -6,7 +6,6 @@ assembles messages, bounds what waits to be sent, and writes finished frames str
 
 import asyncio
 import logging
-import os
 from typing import Protocol, cast
 
 from websockets.exceptions import InvalidState
@@ -49,27 +48,23 @@ class Listener(Protocol):
         """The connection is gone; `code` is 1006 when there was no close frame."""
 
 
-class WebSocket(asyncio.BufferedProtocol):
+class WebSocket(outbox.Outgoing, asyncio.BufferedProtocol):
     """A connection that speaks RFC 6455 without extensions."""
 
     __slots__ = (
-        "_blocked",
         "_close_timer",
         "_closed_here",
-        "_fd",
         "_kind",
-        "_outbox",
         "_parser",
         "_parts",
-        "_pending",
         "_transport",
         "_unsent",
         "listener",
-        "open",
     )
 
     def __init__(self, listener: Listener, *, message_bytes: int, unsent_bytes: int) -> None:
         """Limits are in bytes: of one incoming message, and of what waits for a slow peer."""
+        super().__init__()
         self.listener = listener
         self._parser = FrameParser(Side.SERVER, state=State.OPEN, max_size=message_bytes)
         self._unsent = unsent_bytes
@@ -78,53 +73,18 @@ class WebSocket(asyncio.BufferedProtocol):
         self._kind = Opcode.TEXT
         self._close_timer: asyncio.TimerHandle | None = None
         self._closed_here = False
-        self._outbox = outbox.current()
-        # One frame is the common case and needs no list.
-        self._pending: bytes | list[bytes] | None = None
-        self._blocked = False
-        self._fd = outbox.NO_DESCRIPTOR
-        self.open = True
-        """Whether messages can still be sent."""
 
     def begin_with(self, handshake: bytes) -> None:
         """Put the answer to the opening handshake before all frames."""
         self.write(handshake)
 
-    def write(self, frame: bytes) -> None:
-        """Send a finished frame with the others of this turn; never waits.
-
-        A peer that has too much unread is closed with 1013.
-        """
-        if not self.open:
+    def queue(self, data: bytes) -> None:
+        """Send `data` behind all that the kernel has not taken yet; too much closes with 1013."""
+        transport = self._transport
+        if transport is None:
             return
-        pending = self._pending
-        if pending is None:
-            self._pending = frame
-            self._outbox.add(self)
-        elif isinstance(pending, list):
-            pending.append(frame)
-        else:
-            self._pending = [pending, frame]
-
-    def send_pending(self) -> None:
-        """Write what was gathered (called by the outbox at the end of the turn)."""
-        transport, pending = self._transport, self._pending
-        self._pending = None
-        if pending is None or transport is None:
-            return
-        data = b"".join(pending) if isinstance(pending, list) else pending
-        if not self._blocked:
-            try:
-                data = data[os.write(self._fd, data) :]
-            except (BlockingIOError, InterruptedError):
-                pass
-            except OSError:
-                transport.abort()
-                return
-            if not data:
-                return
         transport.write(data)
-        if self._blocked and transport.get_write_buffer_size() > self._unsent:
+        if self.blocked and transport.get_write_buffer_size() > self._unsent:
             self._too_slow(transport)
 
     def _too_slow(self, transport: asyncio.Transport) -> None:
@@ -178,17 +138,17 @@ class WebSocket(asyncio.BufferedProtocol):
         self._transport = stream = cast(asyncio.Transport, transport)
         # Any unsent byte counts as blocked: then what follows must queue behind it.
         stream.set_write_buffer_limits(high=0)
-        self._fd = outbox.descriptor(stream)
-        self._blocked = self._fd == outbox.NO_DESCRIPTOR or stream.get_write_buffer_size() > 0
+        self.fd = outbox.descriptor(stream)
+        self.blocked = self.fd == outbox.NO_DESCRIPTOR or stream.get_write_buffer_size() > 0
         self.listener.opened(self)
 
     def pause_writing(self) -> None:
         """Note that the transport holds unsent bytes (asyncio)."""
-        self._blocked = True
+        self.blocked = True
 
     def resume_writing(self) -> None:
         """Note that everything was taken by the kernel (asyncio)."""
-        self._blocked = self._fd == outbox.NO_DESCRIPTOR
+        self.blocked = self.fd == outbox.NO_DESCRIPTOR
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Say where to read to (asyncio)."""
@@ -222,7 +182,8 @@ class WebSocket(asyncio.BufferedProtocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
         self._transport = None
-        self._pending = None
+        self.pending = None
+        self.blocked = True
         self.open = False
         close = self._parser.close_rcvd or self._parser.close_sent
         code = close.code if close else CloseCode.ABNORMAL_CLOSURE

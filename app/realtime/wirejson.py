@@ -4,7 +4,7 @@ Has the two functions that python-socketio wants of a JSON module.
 """
 
 import json
-from functools import partial
+from typing import Any
 
 from app import strict_json
 from models.errors import Unreadable
@@ -23,5 +23,14 @@ def loads(text: str | bytes) -> Json:
         raise ValueError(error.message) from None
 
 
-dumps = partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-"""Write JSON; a value that is not JSON is a ValueError or TypeError."""
+# Made once: `json.dumps` makes one for each call that does not take the defaults.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def dumps(value: object, **_: Any) -> str:
+    """Write JSON, whatever style is asked for.
+
+    Raises:
+        ValueError, TypeError: not a JSON value.
+    """
+    return _ENCODER.encode(value)

@@ -116,7 +116,7 @@ async def main(port: int, control_port: int, secret: str, *, bare: bool) -> None
 
     async def emit_bare(times: int) -> None:
         # Private on purpose: only this floor looks at them.
-        descriptors = [session._socket._fd for session in server.eio.sockets.values()]
+        descriptors = [session.socket.fd for session in server.eio.sockets.values()]
         for _ in range(times):
             text = "42/bench," + dumps(["news", control.news(overhead())])
             frame = text_frame(text.encode())

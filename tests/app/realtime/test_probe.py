@@ -135,8 +135,8 @@ async def test_a_backlog_from_polling_still_throttles_the_websocket(
     await until(lambda: session._room is not None)
     wire = await probed(served, poller)
     wire.send("5")
-    await until(lambda: session._socket is not None)
-    transport = session._socket._transport
+    await until(lambda: session.socket is not None)
+    transport = session.socket._transport
     assert transport is not None
     assert not transport.is_reading()
     served.gate.set()

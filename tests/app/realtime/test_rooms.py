@@ -1,20 +1,41 @@
 """Rooms and local delivery, to Socket.IO clients and raw peers alike."""
 
+import asyncio
 import random
 from typing import Any
 
 import pytest
 
 from app.realtime.frames import text_frame
+from app.realtime.outbox import Outgoing
 from app.realtime.packets import Packet
 from app.realtime.rooms import RoomManager
 from app.realtime.socketpacket import StrictPacket
 
 
-class Heard:
-    """A session that keeps what it was sent."""
+class Line(Outgoing):
+    """The sending half of a connection that keeps what it was given."""
 
     def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[bytes] = []
+
+    def queue(self, data: bytes) -> None:
+        self.turns.append(data)
+
+    @property
+    def frames(self) -> list[bytes]:
+        self.send_pending()
+        return self.turns
+
+
+class Heard:
+    """A session on long-polling that keeps what it was sent."""
+
+    socket: Line | None = None
+
+    def __init__(self, sid: str) -> None:
+        self.sid = sid
         self.packets: list[Packet] = []
 
     def send(self, packet: Packet) -> None:
@@ -57,10 +78,11 @@ class Dialect:
 class RawPeer:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.frames: list[bytes] = []
+        self.socket = Line()
 
-    def write(self, frame: bytes) -> None:
-        self.frames.append(frame)
+    @property
+    def frames(self) -> list[bytes]:
+        return self.socket.frames
 
 
 class Town:
@@ -72,7 +94,7 @@ class Town:
         self.manager.set_server(self.server)
 
     async def client(self, eio_sid: str, *rooms: str, namespace: str = "/n") -> str:
-        self.server.sockets.setdefault(eio_sid, Heard())
+        self.server.sockets.setdefault(eio_sid, Heard(eio_sid))
         sid = await self.manager.pre_connect(eio_sid, namespace)
         for room in rooms:
             await self.manager.enter_room(sid, namespace, room)
@@ -119,8 +141,9 @@ async def test_members_hear_it_once_and_others_do_not(town: Town) -> None:
 
 async def test_an_event_is_encoded_once_for_each_wire_form(town: Town) -> None:
     """All clients get the same packet, all peers of a dialect the same frame."""
-    for name in "abc":
+    for name in "abcde":
         await town.client(name, "room")
+    lines = town.server.sockets["d"].socket, town.server.sockets["e"].socket = Line(), Line()
     dialect, other = Dialect(), Dialect()
     peers = [RawPeer(dialect), RawPeer(dialect), RawPeer(other)]
     for peer in peers:
@@ -128,7 +151,9 @@ async def test_an_event_is_encoded_once_for_each_wire_form(town: Town) -> None:
     await town.tell("room")
     packets = [town.server.sockets[name].packets[0] for name in "abc"]
     assert packets[0] is packets[1] is packets[2]
-    assert peers[0].frames[0] is peers[1].frames[0]
+    assert lines[0].pending is lines[1].pending is packets[0].frame
+    assert peers[0].socket.pending is peers[1].socket.pending
+    assert peers[0].frames == [text_frame(b"n:news:1")]
     assert (dialect.renders, other.renders) == (1, 1)
 
 
@@ -185,6 +210,32 @@ async def test_data_becomes_arguments(town: Town, data: Any, arguments: str) -> 
     assert town.heard("a") == [f'42/n,["e"{arguments}]']
 
 
+async def test_events_of_one_turn_go_out_in_order_and_together(town: Town) -> None:
+    """Whatever else a connection is sent in between, it is one write."""
+    await town.client("a", "room")
+    line = town.server.sockets["a"].socket = Line()
+    peer = RawPeer(Dialect())
+    town.manager.enter_peer(peer, ["room"])
+    await town.tell("room")
+    line.write(b"own")
+    await town.tell("room", "other")
+    await asyncio.sleep(0)
+    first, second = (
+        text_frame(f'42/n,["{name}",{{"n":1}}]'.encode()) for name in ("news", "other")
+    )
+    assert line.turns == [first + b"own" + second]
+    assert peer.socket.turns == [text_frame(b"n:news:1")]
+
+
+async def test_a_connection_that_is_closing_is_sent_nothing(town: Town) -> None:
+    """It is in the room until its end is handled."""
+    await town.client("a", "room")
+    line = town.server.sockets["a"].socket = Line()
+    line.open = False
+    await town.tell("room")
+    assert line.frames == []
+
+
 async def test_a_client_can_be_told_alone_or_skipped(town: Town) -> None:
     """A client's id is a room of its own."""
     one, two = await town.client("a", "room"), await town.client("b", "room")
@@ -198,7 +249,7 @@ async def test_a_client_can_be_told_alone_or_skipped(town: Town) -> None:
 async def test_everyone_is_everyone_who_was_let_in(town: Town) -> None:
     """A client whose CONNECT is not answered yet hears nothing that goes to all."""
     await town.client("a")
-    town.server.sockets["b"] = Heard()
+    town.server.sockets["b"] = Heard("b")
     waiting = await town.manager.pre_connect("b", "/n")
     await town.tell(None)
     await town.manager.connect(waiting, "/n")

@@ -66,7 +66,7 @@ async def test_aiohttp_lets_go_of_the_connection(served: Served) -> None:
     wire = await Wire.open(served)
     await wire.open_packet()
     (session,) = served.engine.sockets.values()
-    socket = session._socket
+    socket = session.socket
     assert socket is not None
     assert socket._transport is not None
     assert socket._transport.get_protocol() is socket

@@ -229,7 +229,7 @@ async def test_a_ping_flood_of_a_client_that_reads_nothing_is_bounded(serve: Ser
                 await wire.writer.drain()
         except ConnectionError:
             break
-        socket = session._socket
+        socket = session.socket
         transport = socket._transport if socket is not None else None
         if transport is not None:
             assert transport.get_write_buffer_size() <= 3 * 50_000
@@ -255,7 +255,7 @@ async def test_messages_of_a_slow_handler_wait_in_the_network(served: Served) ->
     (session,) = served.engine.sockets.values()
     numbers = [f"{number}" for number in range(200)]
     wire.writer.write(b"".join(frame(TEXT, b"4" + number.encode()) for number in numbers))
-    socket = session._socket
+    socket = session.socket
     assert socket is not None
     await until(lambda: socket._transport is not None and not socket._transport.is_reading())
     served.gate.set()
