@@ -1,6 +1,6 @@
 """How one connection behaves: its message rate, its slow commands, when enough is enough."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from models.errors import TooManyRequests
@@ -17,9 +17,14 @@ SLOW_AT_ONCE = 3
 class Conduct:
     """Counts of one connection, in a few bytes."""
 
-    __slots__ = ("_messages_per_s", "_slow", "_strikes", "_throttle")
+    __slots__ = ("_messages_per_s", "_of_user", "_slow", "_strikes", "_throttle")
 
-    def __init__(self, messages_per_s: int) -> None:
+    def __init__(self, messages_per_s: int, of_user: Callable[[], None] | None = None) -> None:
+        """`of_user` counts what all connections of the user may send together, if that is limited.
+
+        It raises `TooManyRequests`.
+        """
+        self._of_user = of_user
         self._messages_per_s = messages_per_s
         self._throttle = Throttle()
         self._strikes = 0
@@ -29,9 +34,11 @@ class Conduct:
         """Count one message.
 
         Raises:
-            TooManyRequests: more than `messages_per_s` in this second.
+            TooManyRequests: more than `messages_per_s` in this second, or too many of the user.
         """
         self._throttle.check(self._messages_per_s, 1.0)
+        if self._of_user is not None:
+            self._of_user()
 
     @contextmanager
     def slow(self) -> Iterator[None]:

@@ -55,6 +55,7 @@ class RawEndpoint:
         self._origins = origins
         self._limits = limits
         self._connects = RateLimit(policy.connects_per_minute, 60.0)
+        self._messages = RateLimit(limits.messages_per_s, 1.0)
         self._roster = Roster()
         self._closing = False
         self._empty = asyncio.Event()
@@ -88,7 +89,10 @@ class RawEndpoint:
         arrive = None
         if self._policy.attendance is not None:
             arrive = partial(self._attend, self._policy.attendance, request.query)
-        conduct = Conduct(self._limits.messages_per_s)
+        of_user = None
+        if self._policy.rate_of_user:
+            of_user = partial(self._messages.check, identity.account_id)
+        conduct = Conduct(self._limits.messages_per_s, of_user)
         peer = RawPeer(self, self._dialect, identity, conduct, arrive)
         return upgrade.to(self._socket(peer))
 

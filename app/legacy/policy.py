@@ -49,4 +49,7 @@ class Policy:
     close_codes: Mapping[type[DomainError], int] = field(default_factory=dict)
     """Refusals told by a close code after the upgrade; all others by HTTP status before it."""
 
+    rate_of_user: bool = False
+    """Whether all connections of a user share the messages that one may send in a second."""
+
     attendance: Attendance | None = None

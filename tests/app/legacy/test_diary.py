@@ -63,7 +63,9 @@ def diary(raw_endpoint, motivation):
 
     async def start(**options):
         raw = await raw_endpoint(
-            dialect=DiaryDialect(motivation), policy={"connections_per_user": 3}, **options
+            dialect=DiaryDialect(motivation),
+            policy={"connections_per_user": 3, "rate_of_user": True},
+            **options,
         )
         motivation.publisher = raw.publisher
 
@@ -229,6 +231,17 @@ async def test_a_motivation_whose_asker_has_gone_is_told_to_the_others(diary, mo
     motivation.let.set()
     assert await other.frame() == DOCUMENTED
     await inbox.drain(PATIENCE_S)
+
+
+async def test_the_connections_of_a_user_share_its_messages(diary):
+    """Two connections send no more than one; another user has messages of its own."""
+    connect = await diary(messages_per_s=4)
+    one, two, stranger = await connect(), await connect(), await connect("2")
+    for client in (one, two, one, two):
+        assert await is_alive(client)
+    for client in (one, two):
+        assert "slow down" in (await client.ask(PING))["message"]
+    assert (await stranger.ask(PING))["type"] == "pong"
 
 
 async def test_bad_motivations_in_a_row_end_the_connection(diary):
