@@ -3,6 +3,11 @@
 from datetime import UTC, datetime
 
 from models.accounts import Account
+from tests.stories_world import person
+
+ANN = person("1")
+BEN = person("2")
+EVE = person("9")
 
 SIGNED_UP = datetime(2026, 1, 1, tzinfo=UTC)
 
