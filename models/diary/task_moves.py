@@ -79,7 +79,7 @@ def reopened(task: Document, *, at: datetime, zone: ZoneInfo) -> Document | None
     last = task["last_completion"]
     if last is None:
         return None
-    values = {"done": False, "completed_at": None, "last_completion": None}
+    values: Document = {"done": False, "completed_at": None, "last_completion": None}
     if not task["done"]:
         values["due_date"] = last["due_date"]
     values["remind_at"] = first_reminder(task | values, zone)
