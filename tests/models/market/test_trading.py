@@ -232,14 +232,21 @@ OFFERS = st.tuples(
 STEPS = st.lists(
     st.one_of(
         *[OFFERS] * 4,
-        st.tuples(st.just("cancel"), st.integers(0, 20)),
+        st.tuples(st.just("cancel"), st.integers(1, 8)),
         st.tuples(st.just("wait"), st.integers(1, 3)),
-        st.tuples(st.just("sweep")),
+        st.tuples(st.sampled_from(["sweep", "look"])),
         st.tuples(st.just("restart")),
     ),
     min_size=8,
     max_size=24,
 )
+
+
+async def check_levels(process, product_id, reference):
+    book = await process.trading.book(product_id, SIZE)
+    for side in ("bid", "ask"):
+        levels = [(level["price"], level["quantity"]) for level in book[f"{side}s"]]
+        assert levels == [(f"0.0{price}", n) for price, n in reference.levels(side)]
 
 
 @pytest.mark.timeout(180)
@@ -258,7 +265,8 @@ async def test_the_stored_book_trades_as_the_rules_say(market, database, clock, 
         process = processes[name % 2]
         minute = (clock() - began) // MINUTE
         match step:
-            case ("cancel", target):
+            case ("cancel", steps_ago):
+                target = name - steps_ago
                 if target in placed:
                     who, offer_id = placed[target]
                     if reference.remove(target):
@@ -268,6 +276,9 @@ async def test_the_stored_book_trades_as_the_rules_say(market, database, clock, 
             case ("sweep",):
                 await process.trading.sweep()
                 reference.expire(minute)
+            case ("look",):
+                reference.expire(minute)
+                await check_levels(process, product_id, reference)
             case ("restart",):
                 processes[name % 2] = build_market(database, clock=clock)
                 await processes[name % 2].prepare()
@@ -292,7 +303,4 @@ async def test_the_stored_book_trades_as_the_rules_say(market, database, clock, 
                     assert {order["bid_id"], order["ask_id"]} == ids
     reference.expire((clock() - began) // MINUTE)
     for process in processes:
-        book = await process.trading.book(product_id, SIZE)
-        for side in ("bid", "ask"):
-            levels = [(level["price"], level["quantity"]) for level in book[f"{side}s"]]
-            assert levels == [(f"0.0{price}", n) for price, n in reference.levels(side)]
+        await check_levels(process, product_id, reference)
