@@ -3,7 +3,7 @@
 import datetime
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -185,18 +185,16 @@ class Entries:
 
     async def moods(
         self, account_id: str, from_: datetime.date, to: datetime.date
-    ) -> AsyncIterator[tuple[str, int | None]]:
+    ) -> Sequence[tuple[str, int | None]]:
         """Give date and mood of each entry from one day to another, both included."""
         query = {"account_id": account_id, "date": _between(from_, to)}
-        async for entry in self._entries.find(query, only=["date", "mood"]):
-            yield entry["date"], entry["mood"]
+        found = self._entries.find(query, only=["date", "mood"])
+        return [(entry["date"], entry["mood"]) async for entry in found]
 
-    async def everything(self, account_id: str) -> AsyncIterator[dict[str, Json]]:
+    async def export(self, account_id: str) -> Sequence[dict[str, Json]]:
         """Give all entries of an account, newest first."""
-        async for entry in self._entries.find({"account_id": account_id}).sort(
-            records.NEWEST_FIRST
-        ):
-            yield records.entry_json(entry)
+        found = self._entries.find({"account_id": account_id}).sort(records.NEWEST_FIRST)
+        return [records.entry_json(entry) async for entry in found]
 
     async def delete_all(self, account_id: str) -> None:
         """Remove all entries of an account, and the traces of those deleted before."""
