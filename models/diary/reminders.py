@@ -155,7 +155,7 @@ class Reminders:
 
     async def _look_again(self, task: Document, moment: datetime | None) -> None:
         """Move on to the next reminder of a task, unless something else has moved it."""
-        seen = {"_id": task["_id"], "remind_at": task["remind_at"]}
+        seen = {"_id": task["_id"], "version": task["version"], "remind_at": task["remind_at"]}
         await self._tasks.update_one(seen, {"$set": {"remind_at": moment}})
 
 

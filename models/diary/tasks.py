@@ -49,7 +49,7 @@ class Tasks:
     """
 
     def __init__(
-        self, database: Database, publisher: Publisher, zones: Zones, *, clock: Clock = now
+        self, database: Database, publisher: Publisher, zones: Zones, clock: Clock = now
     ) -> None:
         self._tasks = database["diary_tasks"]
         self._reminders = database["diary_reminders"]
