@@ -102,6 +102,7 @@ def _market(on: Foundation) -> Market:
         operators=Operators(settings.operator_accounts, everyone_adds=settings.development),
         test_payments=settings.payment_provider == TEST_PAYMENTS,
         webhook_secrets=settings.payment_webhook_secrets,
+        time_to_pay=timedelta(hours=settings.order_payment_hours),
     )
 
 

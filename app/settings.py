@@ -103,6 +103,9 @@ class Settings:
     payment_webhook_secrets: tuple[str, ...] = field(repr=False)
     """What webhooks are signed with: several while one is replaced, none for no webhooks."""
 
+    order_payment_hours: int
+    """How long an order waits for its payment before it is cancelled."""
+
     service_token: str | None = field(repr=False)
     """What other services show at the gRPC port and at `POST /api/v1/notifications`."""
 
@@ -192,6 +195,7 @@ def _read(env: Env) -> Settings:
         operator_accounts=tuple(env.list("OPERATOR_ACCOUNTS", [])),
         payment_provider=_payment_provider(env, development=development),
         payment_webhook_secrets=tuple(env.list("PAYMENT_WEBHOOK_SECRETS", [])),
+        order_payment_hours=env.int("ORDER_PAYMENT_HOURS", 24, validate=_POSITIVE),
         service_token=service_token,
         grpc_port=env.int("GRPC_PORT", 50056, validate=validate.Range(0, 65535)),
         grpc_port_chosen="GRPC_PORT" in os.environ,

@@ -1,6 +1,7 @@
 """The market as one: its parts, built on each other."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from models.database import Database
 from models.events import Publisher
@@ -18,6 +19,8 @@ from models.times import Clock, now
 HEARTBEAT_S = 5.0
 """How soon a client that missed the last change of a quiet book learns of it."""
 
+TIME_TO_PAY = timedelta(hours=24)
+
 
 class Market:
     """Products, trading, orders, sales, webhooks, and the notifications they cause."""
@@ -32,12 +35,21 @@ class Market:
         test_payments: bool = False,
         webhook_secrets: Sequence[str] = (),
         heartbeat_s: float = HEARTBEAT_S,
+        time_to_pay: timedelta = TIME_TO_PAY,
         clock: Clock = now,
     ) -> None:
         provider: PaymentProvider = TestPayments() if test_payments else WebhookPayments()
         self.products = Products(database, operators, clock)
         self.notifications = notifications
-        self.orders = Orders(database, publisher, notifications, provider, operators, clock)
+        self.orders = Orders(
+            database,
+            publisher,
+            notifications,
+            provider,
+            operators,
+            time_to_pay=time_to_pay,
+            clock=clock,
+        )
         self.trading = Trading(database, publisher, self.products, self.orders, clock)
         self.sales = Sales(database, self.products, clock)
         self.webhooks = Webhooks(database, self.orders, webhook_secrets, clock)

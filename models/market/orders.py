@@ -1,6 +1,8 @@
 """The rules of orders: who may make which step."""
 
 import logging
+from datetime import timedelta
+from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
@@ -47,26 +49,32 @@ class Orders:
         notify: Notify,
         provider: PaymentProvider,
         operators: Operators,
+        *,
+        time_to_pay: timedelta,
         clock: Clock,
     ) -> None:
         self._orders = database["market_orders"]
         self._payments = database["market_payments"]
         self._provider = provider
         self._operators = operators
-        self._steps = Steps(database, publisher, notify, provider, clock)
+        self._steps = Steps(
+            database, publisher, notify, provider, time_to_pay=time_to_pay, clock=clock
+        )
 
     async def prepare(self) -> None:
         """Make the indexes."""
         await self._orders.create_index([("lists", 1), ("created_at", -1), ("_id", -1)])
         await self._orders.create_index([("telling", 1)])
+        await self._orders.create_index([("unpaid_since", 1)])
 
     async def resume(self) -> None:
         """Carry out what a crash has left."""
         await self._steps.sweep(at_once=True)
 
     async def sweep(self) -> None:
-        """Carry out what somebody began and has not finished for a while."""
+        """Carry out what somebody has not finished for a while, and cancel what was not paid."""
         await self._steps.sweep()
+        await self._steps.cancel_unpaid()
 
     async def finish(self, order_id: str) -> None:
         """Carry out what the order's last steps cause."""
@@ -99,13 +107,18 @@ class Orders:
         """Let the buyer pay; gives the order: `paid`, `payment_failed`, or as it was until told.
 
         Raises:
-            Conflict: code `already_paid`, and nothing was charged again.
+            Conflict: code `already_paid`, and nothing was charged again; `payment_overdue`.
         """
         order = await self._as(caller, order_id, BUYER)
         if _was_made(order, operation_id, PAID, PAYMENT_FAILED):
             return order_json(order)
         if order["status"] not in PAYABLE:
             raise _illegal(order, PAID)
+        if not await self._steps.begin_payment(order_id):
+            order = await self._find(order_id)
+            if order["status"] not in PAYABLE:
+                raise _illegal(order, PAID)
+            raise Conflict("The time to pay is over.", code="payment_overdue")
         payment_id = f"order-{order_id}-{order['attempts'] + 1}"
         charge = await self._provider.charge(
             payment_id, cents=order["price"], card_number=card_number
@@ -210,7 +223,7 @@ class Orders:
         step: str,
         *roles: str,
         operation_id: str,
-        **changes: str,
+        **changes: Any,
     ) -> dict[str, Json]:
         order = await self._as(caller, order_id, *roles)
         if not _was_made(order, operation_id, step):

@@ -4,7 +4,8 @@
 `price` (cents), `buyer_id`, `seller_id`, `lists` (its parties' lists, see `list_of`), `bid_id`,
 `ask_id`, `status`, `history` (`step`, `at`, `operation_id`), `attempts` (payments that failed),
 `payment_id`, `carrier`, `tracking`, `created_at`, `updated_at`; `unfinished` (steps whose
-consequences are not all done) and `telling` (whether there are such).
+consequences are not all done) and `telling` (whether there are such); `unpaid_since` until it is
+paid or cancelled, `paying_since` from when the buyer last began to pay.
 """
 
 from models.database import Document
@@ -47,6 +48,7 @@ def new_order(entry: Document) -> Document:
         "tracking": None,
         "created_at": at,
         "updated_at": at,
+        "unpaid_since": at,
         "unfinished": [CREATED],
         "telling": True,
     }

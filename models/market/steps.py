@@ -42,6 +42,19 @@ MAY_FOLLOW: dict[str, tuple[str, ...]] = {
     PAYOUT_COMPLETED: (DELIVERED,),
 }
 
+UNPAID = "unpaid"
+"""Why an order was cancelled that nobody has."""
+
+PAYMENT_TIME = timedelta(minutes=30)
+"""How long a payment that was begun in time may take: what providers give a buyer at least."""
+
+_STRIKES = {
+    PAID: ("unpaid_since", "paying_since"),
+    CANCELLED: ("unpaid_since", "paying_since"),
+    PAYMENT_FAILED: ("paying_since",),
+}
+"""What an order no longer has after a step."""
+
 GRACE = timedelta(seconds=10)
 """How long whoever made a step has for its consequences before a sweep takes them over."""
 
@@ -55,12 +68,15 @@ class Steps:
         publisher: Publisher,
         notify: Notify,
         provider: PaymentProvider,
+        *,
+        time_to_pay: timedelta,
         clock: Clock,
     ) -> None:
         self._orders = database["market_orders"]
         self._publisher = publisher
         self._notify = notify
         self._provider = provider
+        self._time_to_pay = time_to_pay
         self._clock = clock
 
     async def move(
@@ -69,26 +85,57 @@ class Steps:
         step: str,
         *,
         operation_id: str | None = None,
+        why: str | None = None,
+        only_if: Document | None = None,
         **changes: object,
     ) -> Document | None:
         """Make a step if the order is where it may be made; gives the order, else None."""
         at = self._clock()
-        key, where = step, {"_id": order["_id"], "status": {"$in": list(MAY_FOLLOW[step])}}
+        key = step if why is None else f"{step}:{why}"
+        where = {"_id": order["_id"], "status": {"$in": list(MAY_FOLLOW[step])}, **(only_if or {})}
         if step == PAYMENT_FAILED:
             # A step that can be repeated: each time is a cause of its own.
             changes["attempts"] = order["attempts"] + 1
             key = f"{step}:{order['attempts'] + 1}"
-        return await self._orders.find_one_and_update(
-            where,
-            {
-                "$set": {"status": step, "updated_at": at, "telling": True, **changes},
-                "$push": {
-                    "unfinished": key,
-                    "history": {"step": step, "at": at, "operation_id": operation_id},
-                },
+        update: Document = {
+            "$set": {"status": step, "updated_at": at, "telling": True, **changes},
+            "$push": {
+                "unfinished": key,
+                "history": {"step": step, "at": at, "operation_id": operation_id},
             },
-            return_document=True,
+        }
+        if step in _STRIKES:
+            update["$unset"] = dict.fromkeys(_STRIKES[step], "")
+        return await self._orders.find_one_and_update(where, update, return_document=True)
+
+    async def begin_payment(self, order_id: str) -> bool:
+        """Keep an order that waits for its payment from being cancelled while it is made."""
+        begun = await self._orders.find_one_and_update(
+            {
+                "_id": order_id,
+                "status": {"$in": list(PAYABLE)},
+                "unpaid_since": {"$gt": self._clock() - self._time_to_pay},
+            },
+            {"$set": {"paying_since": self._clock()}},
         )
+        return begun is not None
+
+    async def cancel_unpaid(self) -> None:
+        """Cancel the orders that were not paid in time, unless a payment has just been begun."""
+        at = self._clock()
+        overdue = {"unpaid_since": {"$lte": at - self._time_to_pay}}
+        # Both are conditions of the one update: whoever pays or cancels at this moment is first or
+        # is not, and money that comes after this is given back.
+        not_paying = {
+            **overdue,
+            "$or": [
+                {"paying_since": {"$exists": False}},
+                {"paying_since": {"$lte": at - PAYMENT_TIME}},
+            ],
+        }
+        for order in await self._orders.find(overdue).to_list(None):
+            if await self.move(order, CANCELLED, why=UNPAID, only_if=not_paying):
+                await self.finish(order["_id"])
 
     async def finish(self, order_id: str) -> None:
         """Carry out what the order's steps cause; what fails is left to the sweep."""
@@ -120,7 +167,7 @@ class Steps:
     async def _follow(self, order: Document, key: str) -> None:
         step = key.partition(":")[0]
         await self._announce(order, step)
-        for text in TEXTS.get(step, ()):
+        for text in TEXTS.get(key, TEXTS.get(step, ())):
             account_id = order["buyer_id" if text.party == BUYER else "seller_id"]
             await self._notify(
                 account_id,

@@ -72,6 +72,14 @@ TEXTS: dict[str, tuple[Text, ...]] = {
             "Your payment of {price} for {what} has failed; you can try again",
         ),
     ),
+    "cancelled:unpaid": (
+        Text(
+            "payment_failed",
+            BUYER,
+            "Your payment has failed",
+            "Your payment of {price} for {what} has not come in time; the order is cancelled",
+        ),
+    ),
     "shipped": (
         Text(
             "order_shipped",
@@ -103,7 +111,9 @@ TEXTS: dict[str, tuple[Text, ...]] = {
         ),
     ),
 }
-"""The notifications that each step of an order causes; steps that are not here cause none."""
+"""The notifications that each step of an order causes; steps that are not here cause none.
+
+No documented type tells a seller of an order that is cancelled: the event `order.changed` does."""
 
 
 def what(order: Document) -> str:

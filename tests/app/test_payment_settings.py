@@ -52,3 +52,13 @@ async def test_outside_development_products_are_added_by_operators(serve):
     operator, other = await server.token("operator"), await server.token("other")
     assert (await server.call(other, "POST", "/api/v1/products", shoe))[0] == 403
     assert (await server.call(operator, "POST", "/api/v1/products", shoe))[0] == 201
+
+
+def test_orders_wait_for_their_payment_for_a_day(settings, monkeypatch):
+    """The time to pay is 24 hours unless it is set; none at all is refused."""
+    assert settings.order_payment_hours == 24
+    monkeypatch.setenv("ORDER_PAYMENT_HOURS", "2")
+    assert Settings.from_env().order_payment_hours == 2
+    monkeypatch.setenv("ORDER_PAYMENT_HOURS", "0")
+    with pytest.raises(SettingsError, match="ORDER_PAYMENT_HOURS"):
+        Settings.from_env()

@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,6 +105,7 @@ def play(steps, made):
     assert real.book.open_of.total() == len(reference.waiting)
 
 
+@pytest.mark.timeout(400)  # a failure takes a while to be made small
 def test_the_book_trades_as_the_rules_say():
     """Thousands of bids, asks, cancels and expiries make every trade of the reference book."""
     made = Counter()

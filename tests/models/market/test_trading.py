@@ -249,7 +249,7 @@ async def check_levels(process, product_id, reference):
         assert levels == [(f"0.0{price}", n) for price, n in reference.levels(side)]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)  # a failure takes a while to be made small
 @settings(
     max_examples=40,
     deadline=None,
