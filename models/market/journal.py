@@ -8,8 +8,11 @@ Writing an entry is the claim on the resting offer and the whole match at once: 
 the unique `_id` lets one writer make, whatever number of processes decide at the same time. Who
 loses reads what the winner wrote and decides anew. All other documents follow from the entry and
 can be made from it again, so a crash after it loses nothing, and before it nothing has happened.
-The journal is kept for good: it is the market's record, and no writer may ever find a number free
-that was taken.
+The journal is kept for good, one entry for each bid, ask, cancel and expiry: it is the market's
+record, and no writer may ever find a number free that was taken. To trim it, one would have to know
+that no process anywhere still stands before the trimmed numbers, as one does that was paused; it
+would write such a number again and match what is gone. Its size costs nothing but space: every
+read and write names an `_id`.
 
 `market_books`: `_id` the book, `done` (all entries up to this one have been carried out),
 `last_sale`.

@@ -47,6 +47,7 @@ class LiveBook:
         self._journal = journal
         self._projection = projection
         self._clock = clock
+        self.used_at = clock()
         self._book: Book | None = None
         self._done = 0
         # One decision after the other: they would take each other's numbers anyway, and events

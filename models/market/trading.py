@@ -5,7 +5,7 @@ offer that waited. One bid meets one ask. One's own offers and those that have e
 over. What meets nobody waits.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from models.database import Database, Document
@@ -30,6 +30,10 @@ has to pass over at worst when they are all one's own."""
 
 SWEPT_AT_ONCE = 500
 """Expired offers looked for in one sweep, in books that nobody looks at; others wait a minute."""
+
+KEPT_IN_MEMORY = timedelta(minutes=10)
+"""For how long after its last use a book stays in memory: followed ones are used every few seconds
+and stay, and reading one again costs as much as one query for what waits in it."""
 
 
 class Trading:
@@ -190,8 +194,12 @@ class Trading:
         return book.next_expiry if book is not None else None
 
     async def sweep(self) -> int:
-        """Finish what a crash has left and take out what has expired; gives how many."""
+        """Finish what a crash has left and take out what has expired; gives how many.
+
+        Books that nobody has used for a while leave memory.
+        """
         await self._repair()
+        self._forget_unused()
         due = self._offers.find({"due_at": {"$lte": self._clock()}}).limit(SWEPT_AT_ONCE)
         books = {(offer["product_id"], offer["size"]) for offer in await due.to_list(None)}
         return sum([await self._book(*book).expire() for book in sorted(books)])
@@ -213,6 +221,12 @@ class Trading:
             )
         return offer
 
+    def _forget_unused(self) -> None:
+        # Whoever might still hold one of these took it minutes ago. Should it be at work after all,
+        # it and its successor are like two processes: the journal lets one of them decide.
+        bound = self._clock() - KEPT_IN_MEMORY
+        self._books = {key: book for key, book in self._books.items() if book.used_at > bound}
+
     def _book(self, product_id: str, size: str) -> LiveBook:
         key = book_id(product_id, size)
         book = self._books.get(key)
@@ -226,4 +240,5 @@ class Trading:
                 size=size,
                 clock=self._clock,
             )
+        book.used_at = self._clock()
         return book
