@@ -47,7 +47,8 @@ class Entries:
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        await self._entries.create_index([("account_id", 1), ("date", 1), ("created_at", 1)])
+        listed = [("account_id", 1), ("date", 1), ("created_at", 1), ("_id", 1)]
+        await self._entries.create_index(listed)
         await self._entries.create_index([("deleted_by", 1)])
         await self._entries.create_index([("forget_at", 1)])
 

@@ -116,6 +116,7 @@ async def filled(things: Collection, request: pytest.FixtureRequest) -> Collecti
         for field in ("n", "at", "name", "tags", "by.id", "on"):
             await things.create_index([(field, 1)])
         await things.create_index([("tags", 1), ("at", -1), ("_id", -1)])
+        await things.create_index([("n", 1), ("name", 1), ("at", 1), ("_id", 1)])
     await fill(things)
     return things
 
