@@ -75,14 +75,14 @@ class Catalogue:
         own = self._kinds[kind]
         tone = self.tone(kind, stress_level)
         common = self._tones[tone]
-        openings = own.get("openings") or common["openings" if named else "unnamed"]
+        openings = own.get("openings", common["openings" if named else "unnamed"])
         return Pool(
             openings=_pieces(openings),
             whens=_pieces(common["whens"]),
             steps=_pieces(own["tones"][tone]["steps"]),
-            whys=_pieces(own["tones"][tone]["whys"] + common["whys"]),
+            whys=_pieces(own["tones"][tone]["whys"] + own.get("whys", common["whys"])),
             progress=_pieces(common["progress"]),
-            closings=_pieces(own.get("closings") or common["closings"]),
+            closings=_pieces(own.get("closings", common["closings"])),
         )
 
     def tone(self, kind: str, stress_level: int) -> str:

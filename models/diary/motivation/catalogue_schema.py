@@ -15,7 +15,8 @@ to, near by and on a help line, without naming an illness.
 A kind lists the keywords by which it is recognised: words in small letters; `*` at the end for any
 ending; `^ ` in front for the beginning of the challenge; `= ` in front where the word must have its
 marks, because without them it is another one. A kind without the lighter tones
-is answered in the lightest that it has. Openings and closings of its own replace those of the tone.
+is answered in the lightest that it has. Openings, reasons and closings of its own replace those of
+the tone: what is kind to somebody tired may be cruel to somebody in danger.
 """
 
 from typing import Any
@@ -117,13 +118,28 @@ class _KindTone(Schema):
 
 class _Kind(Schema):
     keywords = fields.List(fields.String(validate=_keyword), required=True)
-    openings = _pieces(6, required=False)
+    openings = _pieces(6, "challenge", required=False)
+    whys = _pieces(8, fragments=True, required=False)
     closings = _pieces(6, required=False)
     tones = fields.Dict(
         keys=fields.String(validate=validate.OneOf(TONES)),
         values=fields.Nested(_KindTone),
         required=True,
     )
+
+
+class _Crisis(_Kind):
+    """Nothing of what is said to others is said here, and the challenge is not repeated."""
+
+    openings = _pieces(6)
+    whys = _pieces(8, fragments=True)
+    closings = _pieces(6)
+
+
+_Kinds = Schema.from_dict(
+    {name: fields.Nested(_Crisis if name == CRISIS else _Kind, required=True) for name in KINDS},
+    name="Kinds",
+)
 
 
 class CatalogueFile(Schema):
@@ -139,12 +155,7 @@ class CatalogueFile(Schema):
         required=True,
         validate=validate.Length(equal=len(TONES)),
     )
-    kinds = fields.Dict(
-        keys=fields.String(validate=validate.OneOf(KINDS)),
-        values=fields.Nested(_Kind),
-        required=True,
-        validate=validate.Length(equal=len(KINDS)),
-    )
+    kinds = fields.Nested(_Kinds, required=True)
 
     @validates_schema
     def _kinds_are_whole(self, data: dict[str, Any], **_: Any) -> None:
@@ -156,7 +167,7 @@ class CatalogueFile(Schema):
                 raise ValidationError(f"{name}: all kinds but general have keywords.", "kinds")
             for tone, own in kind["tones"].items():
                 common = data["tones"][tone]
-                whys = len(common["whys"]) + len(own["whys"])
+                whys = len(kind.get("whys", common["whys"])) + len(own["whys"])
                 if len(common["whens"]) * len(own["steps"]) * whys < BODIES_MIN:
                     raise ValidationError(f"{name}, {tone}: too few bodies.", "kinds")
 
@@ -165,7 +176,7 @@ class CatalogueFile(Schema):
         seen: set[str] = set()
         groups = [*data["tones"].values()]
         for kind in data["kinds"].values():
-            own = {name: kind[name] for name in ("openings", "closings") if name in kind}
+            own = {name: kind[name] for name in ("openings", "whys", "closings") if name in kind}
             groups += [own, *kind["tones"].values()]
         for text in (text for group in groups for texts in group.values() for text in texts):
             if searchable(text) in seen:

@@ -44,13 +44,11 @@ def compose(request: Request, recent: Recent) -> Written:
     """
     pool = request.pool
     opening = _least_seen(pool.openings, recent)
-    body = min(
-        product(pool.steps, pool.whens, pool.whys),
-        key=lambda parts: (
-            recent.seen(_body_id(*parts)),
-            *(_order(part, recent) for part in parts),
-        ),
+    ordered = (
+        sorted(parts, key=lambda part: _order(part, recent))
+        for parts in (pool.steps, pool.whens, pool.whys)
     )
+    body = min(product(*ordered), key=lambda parts: recent.seen(_body_id(*parts)))
     step, when, why = body
     sentence = fill(request.catalogue.body, {"when": when.text, "step": step.text, "why": why.text})
     progress = _progress(request, pool, recent)
