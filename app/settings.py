@@ -4,6 +4,7 @@ import os
 import secrets
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from environs import Env, EnvError, validate
 
@@ -56,6 +57,9 @@ class Limits:
 
     channels_per_connection: int = 100
     """Chat channels that one connection may have joined: more than a window shows."""
+
+    motivations_per_minute: int = 10
+    """Per user: more than one reads; a text from a language model costs money."""
 
     upload_bytes: int = 10_485_760
     """A file sent with a chat message: a photo of a telephone or a minute of its video."""
@@ -120,6 +124,14 @@ class Settings:
 
     vapid_subject: str
     """`mailto:` or `https:`: whom push services ask when something is wrong."""
+
+    llm_url: str | None = field(repr=False)
+    """Of an OpenAI-compatible API, for motivations; without it they come from the catalogues."""
+
+    llm_key: str | None = field(repr=False)
+    llm_model: str | None
+    llm_timeout_s: float
+    """For one text; who waits longer gets the catalogue's words."""
 
     limits: Limits
 
@@ -201,6 +213,10 @@ def _read(env: Env) -> Settings:
         grpc_port_chosen="GRPC_PORT" in os.environ,
         vapid_private_key=env.str("VAPID_PRIVATE_KEY", None) or None,
         vapid_subject=env.str("VAPID_SUBJECT", "mailto:admin@localhost"),
+        llm_url=_llm_url(env),
+        llm_key=_llm_key(env),
+        llm_model=env.str("LLM_MODEL", None) or None,
+        llm_timeout_s=env.float("LLM_TIMEOUT_S", 8.0, validate=_POSITIVE),
         limits=_limits(env),
     )
 
@@ -227,6 +243,31 @@ def _payment_provider(env: Env, *, development: bool) -> str:
     if provider == TEST_PAYMENTS and not development:
         raise SettingsError("PAYMENT_PROVIDER is test; production wants webhook.")
     return provider
+
+
+def _llm_url(env: Env) -> str | None:
+    url = env.str("LLM_URL", None) or None
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+        _ = parts.port
+    except ValueError:
+        usable = False
+    if not usable:
+        # Without repeating it: it may hold a key.
+        raise SettingsError("LLM_URL is not an http address without a user name.")
+    if not env.str("LLM_MODEL", None):
+        raise SettingsError("LLM_MODEL is not set; LLM_URL needs the name of a model.")
+    return url
+
+
+def _llm_key(env: Env) -> str | None:
+    key = env.str("LLM_KEY", None) or None
+    if key and not (key.isascii() and key.isprintable()):
+        raise SettingsError("LLM_KEY has characters that no HTTP header can carry.")
+    return key
 
 
 def _development_secret(data_dir: Path) -> str:

@@ -45,6 +45,7 @@ FORBIDDEN = {
         "app.rest.stories",
     },
     "app/rpc": {"namespaces", "app.rest", "app.legacy", "app.main", "app.domains"},
+    "app/llm": {"namespaces", "app.rest", "app.legacy", "app.main", "app.domains"},
     "app/push": {"namespaces", "app.rest", "app.legacy", "app.main", "app.domains"},
     "app/identity": {"namespaces", "app.rest", "app.legacy", "app.realtime", "app.main"},
     "": {"tests", "bench"},

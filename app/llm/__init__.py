@@ -1,0 +1,1 @@
+"""Motivations written by a language model, wherever one speaks OpenAI's protocol."""
