@@ -85,6 +85,7 @@ UPDATES: list[tuple[Document, Document, Document]] = [
     ({"v": 1, "w": 2}, {"$unset": {"v": ""}}, {"w": 2}),
     ({}, {"$inc": {"v": 1}}, {"v": 1}),
     ({"v": 2**53}, {"$inc": {"v": 2}}, {"v": 2**53 + 2}),
+    ({"v": []}, {"$set": {"v": [{"x": 1}, {"x": True}]}}, {"v": [{"x": 1}, {"x": True}]}),
     ({"v": {"x": 1}}, {"$inc": {"v.x": -1}}, {"v": {"x": 0}}),
     ({"v": NOON}, {"$max": {"v": NOON + HOUR}}, {"v": NOON + HOUR}),
     ({"v": NOON}, {"$max": {"v": NOON - HOUR}}, {"v": NOON}),
