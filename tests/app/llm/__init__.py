@@ -1,0 +1,1 @@
+"""Tests of the generator that asks a language model."""
