@@ -37,7 +37,7 @@ Connect:  Socket.IO  io("{url}/stories", {{auth: {{token}}}})
 
 Development mode: data in {data_dir}, reached from {reach}.
 Accepted: our own tokens{firebase}; for chat also a User-Email header or a Vietnamese phone
-number as the token, which prove nothing.
+number as the token, for the diary's WebSocket the user in its path, which prove nothing.
 Other services may notify users {services}.
 """
 

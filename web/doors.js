@@ -115,6 +115,54 @@ export const doors = [
       { label: "Read all", event: "read_all_notifications", data: {} },
     ],
   },
+  {
+    id: "diary",
+    name: "Diary",
+    kind: "socketio",
+    namespace: "/diary",
+    auto: false,
+    samples: [
+      {
+        label: "Ask for motivation",
+        event: "request_motivation",
+        data: { current_challenge: "Working on a difficult feature", stress_level: 7 },
+      },
+      {
+        label: "Write an entry",
+        event: "create_entry",
+        data: { text: "A good day.", mood: 4, tags: ["work"] },
+      },
+      { label: "List entries", event: "list_entries", data: { limit: 5 } },
+      {
+        label: "Plan a task",
+        event: "create_task",
+        data: { title: "Water the plants", repeat: "weekly", due_date: "2026-12-01" },
+      },
+      { label: "Complete a task", event: "complete_task", data: { task_id: "" } },
+      {
+        label: "Set a goal",
+        event: "create_goal",
+        data: { title: "Run 10 km", kind: "number", target: 10, unit: "km" },
+      },
+      { label: "Come nearer to a goal", event: "add_progress", data: { goal_id: "", amount: 2.5 } },
+      { label: "Summary", event: "summary", data: {} },
+    ],
+  },
+  {
+    id: "motivation",
+    name: "Motivation",
+    kind: "raw",
+    url: (token, user) => `/api/v1/ws/${user.id}?token=${encodeURIComponent(token)}`,
+    auto: false,
+    samples: [
+      {
+        label: "Ask for motivation",
+        text: '{"type": "motivation_requested", "current_challenge": "Testing", "stress_level": 5}',
+      },
+      { label: "Ping", text: '{"type": "ping"}' },
+      { label: "Echo", text: '{"type": "custom_message", "data": "Any custom data"}' },
+    ],
+  },
 ];
 
 /** Where a door is, without the credentials in its address. */
