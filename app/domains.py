@@ -8,12 +8,15 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from app.rest.chat import ChatRest
+from app.rest.diary import DiaryRest
 from app.rest.market import MarketRest
 from app.rest.stories import StoriesRest
 from app.settings import TEST_PAYMENTS, Settings
 from models.accounts import Accounts
 from models.chat import Chat
 from models.database import Database
+from models.diary.motivation.port import Generator
+from models.diary.operations import Diary
 from models.events import Publisher
 from models.market.operations import Market
 from models.market.operators import Operators
@@ -21,6 +24,7 @@ from models.notifications.operations import Notifications
 from models.stories.operations import Stories
 from namespaces.base import Commands
 from namespaces.chat import ChatCommands
+from namespaces.diary import DiaryCommands
 from namespaces.market import MarketCommands
 from namespaces.stories import StoriesCommands
 
@@ -34,6 +38,8 @@ class Foundation:
     settings: Settings
     notify: Notifications
     accounts: Accounts
+    generator: Generator | None
+    """Writes motivations; without one they come from the catalogues."""
 
 
 class Model(Protocol):
@@ -106,8 +112,23 @@ def _market(on: Foundation) -> Market:
     )
 
 
+def _diary(on: Foundation) -> Diary:
+    diary = Diary(
+        on.database,
+        on.publisher,
+        find_account=on.accounts.find,
+        find_by_public_id=on.accounts.find_by_public_id,
+        push=on.notify.push,
+        generator=on.generator,
+        motivations_per_minute=on.settings.limits.motivations_per_minute,
+    )
+    on.accounts.when_moved(diary.moved)
+    return diary
+
+
 DOMAINS = (
     Row(_stories, StoriesCommands, StoriesRest),
     Row(_chat, ChatCommands, ChatRest),
     Row(_market, MarketCommands, MarketRest),
+    Row(_diary, DiaryCommands, DiaryRest),
 )

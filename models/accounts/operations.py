@@ -1,5 +1,6 @@
 """Accounts: sign up, log in, find, provision, disable."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from models.accounts import keys
@@ -34,6 +35,11 @@ class Accounts:
         self._linking = Linking(database, self._keys, self._creation, self.sessions)
         self._passwords = passwords
         self._clock = clock
+        self._listeners: list[Callable[[str], Awaitable[None]]] = []
+
+    def when_moved(self, listener: Callable[[str], Awaitable[None]]) -> None:
+        """Have `listener` called with the id of each account that changes its time zone here."""
+        self._listeners.append(listener)
 
     async def prepare(self) -> None:
         """Make the indexes, and sweep once."""
@@ -143,7 +149,11 @@ class Accounts:
         Raises:
             NotFound: code `account_not_found`.
         """
-        return await self._set(account_id, values)
+        account = await self._set(account_id, values)
+        if "time_zone" in values:
+            for listener in self._listeners:
+                await listener(account_id)
+        return account
 
     async def enable(self, account_id: str) -> Account:
         """Let the account in again.

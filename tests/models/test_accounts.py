@@ -232,6 +232,19 @@ class TestFinding:
             "vi",
         )
 
+    async def test_moving(self, accounts: Accounts) -> None:
+        """Who asked for it is told of each change of a time zone, when it is written."""
+        await accounts.sign_up("ann@example.com", PASSWORD, "Ann")
+        told = []
+
+        async def listen(account_id: str) -> None:
+            told.append((account_id, (await accounts.get(account_id)).time_zone))
+
+        accounts.when_moved(listen)
+        await accounts.change("1", name="Anna", language="vi")
+        await accounts.change("1", time_zone="Asia/Ho_Chi_Minh")
+        assert told == [("1", "Asia/Ho_Chi_Minh")]
+
     async def test_written_before_settings(self, accounts: Accounts, database: Database) -> None:
         """An account from before there were settings has the first ones."""
         await accounts.sign_up("ann@example.com", PASSWORD)
