@@ -17,6 +17,7 @@ from app.identity.firebase import FirebaseTokens
 from app.identity.own_jwt import OwnTokens
 from app.identity.revocation import RevocationWatch
 from app.legacy.routes import LegacyRoutes
+from app.llm.generator import add_generator
 from app.notifying import add_notifications
 from app.origins import Origins
 from app.proxies import forwarded
@@ -72,7 +73,8 @@ async def create_app(settings: Settings) -> web.Application:
     publisher = RoomPublisher(manager)
     app.cleanup_ctx.append(_closing(store, passwords))
     notify = add_notifications(app, settings, store.database, publisher, accounts.find)
-    foundation = Foundation(store.database, publisher, settings, notify, accounts)
+    generator = add_generator(app, settings)
+    foundation = Foundation(store.database, publisher, settings, notify, accounts, generator)
     domains = [row.build(foundation) for row in DOMAINS]
     doors = [
         Door(domain.commands, authenticate, messages_per_s=settings.limits.messages_per_s)

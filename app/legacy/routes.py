@@ -9,8 +9,15 @@ from aiohttp import web
 
 from app.legacy.channels import ChannelsDialect
 from app.legacy.conversations import ConversationsDialect
-from app.legacy.credentials import ByPath, by_chat_token, by_chat_token_or_email, by_token
+from app.legacy.credentials import (
+    ByPath,
+    by_chat_token,
+    by_chat_token_or_email,
+    by_token,
+    by_token_or_path,
+)
 from app.legacy.dialect import Dialect
+from app.legacy.diary import DiaryDialect
 from app.legacy.endpoint import RawEndpoint
 from app.legacy.notifications import NotificationsDialect
 from app.legacy.policy import CLOSE_CODES, Policy
@@ -21,12 +28,14 @@ from models.accounts import Account
 from models.identity import Identity
 from namespaces.base import Commands
 from namespaces.chat import ChatCommands
+from namespaces.diary import DiaryCommands
 
 Wanted = TypeVar("Wanted", bound=Commands)
 
 
 class LegacyRoutes:
-    """`notifications` at `/ws`, `channels` at `/api/v1/ws`, `conversations` at `/ws/{user_id}`."""
+    """`notifications` at `/ws`, `channels` at `/api/v1/ws`, `conversations` at `/ws/{user_id}`,
+    `diary` at `/api/v1/ws/{user_id}`."""
 
     def __init__(
         self,
@@ -76,7 +85,19 @@ class LegacyRoutes:
                 attendance=conversations,
             ),
         )
-        self.endpoints = (self.notifications, self.channels, self.conversations)
+        diary = _the(DiaryCommands, domains)
+        self.diary = self._endpoint(
+            DiaryDialect(diary),
+            Policy(
+                ByPath(by_token_or_path, find_account),
+                diary.rooms_of,
+                limits.connections_per_user,
+                often,
+                close_codes=CLOSE_CODES,
+                rate_of_user=True,
+            ),
+        )
+        self.endpoints = (self.notifications, self.channels, self.conversations, self.diary)
 
     def routes(self) -> list[web.RouteDef]:
         """Give the routes, to be added to the application."""
@@ -84,6 +105,8 @@ class LegacyRoutes:
             web.get("/ws", self.notifications.handle),
             web.get("/api/v1/ws", self.channels.handle),
             web.get("/api/v1/ws/stats", self.stats),
+            web.get("/api/v1/ws/status", self.status),
+            web.get("/api/v1/ws/{user_id}", self.diary.handle),
             web.get("/ws/{user_id}", self.conversations.handle),
         ]
 
@@ -95,6 +118,10 @@ class LegacyRoutes:
         channels = await self._chat.listeners(peer.caller for peer in self.channels)
         data = {"total_clients": len(self.channels), "channels": channels}
         return web.json_response({"success": True, "data": data})
+
+    async def status(self, request: web.Request) -> web.Response:
+        """200 with the number of users whose diary is connected to this process (`diary.md`)."""
+        return web.json_response({"connected_users": self.diary.users, "status": "active"})
 
     async def close_all(self) -> None:
         """Tell all peers that the server is going away."""

@@ -13,6 +13,7 @@ from app.legacy.channels import ChannelsDialect
 from app.legacy.conversations import FRAMES as CONVERSATIONS
 from app.legacy.conversations import ConversationsDialect
 from app.legacy.dialect import Dialect
+from app.legacy.diary import FRAMES as DIARY
 from app.legacy.diary import DiaryDialect
 from app.legacy.notifications import FRAMES as NOTIFICATIONS
 from app.legacy.notifications import NotificationsDialect
@@ -27,7 +28,7 @@ DIALECTS = {
 }
 """Each dialect and the folder of its golden frames."""
 
-SPOKEN = {*NOTIFICATIONS, *CHANNELS, *CONVERSATIONS}
+SPOKEN = {*NOTIFICATIONS, *CHANNELS, *CONVERSATIONS, *DIARY}
 """Events that at least one dialect has a frame for."""
 
 NEVER_SPOKEN = {
@@ -49,6 +50,21 @@ NEVER_SPOKEN = {
     ("market", "book_heartbeat"): "market-notifications.md has notifications only",
     ("market", "offer.closed"): "market-notifications.md tells of it as match_created",
     ("market", "order.changed"): "market-notifications.md tells of each step by a notification",
+    ("diary", "diary.cleared"): "diary.md has no diary that a client could show",
+    ("diary", "entry.created"): "diary.md knows of no entries",
+    ("diary", "entry.updated"): "diary.md knows of no entries",
+    ("diary", "entry.deleted"): "diary.md knows of no entries",
+    ("diary", "task.created"): "diary.md calls news of tasks an extension, and prints no frame",
+    ("diary", "task.updated"): "diary.md calls news of tasks an extension, and prints no frame",
+    ("diary", "task.completed"): "diary.md calls news of tasks an extension, and prints no frame",
+    ("diary", "task.reopened"): "diary.md calls news of tasks an extension, and prints no frame",
+    ("diary", "task.deleted"): "diary.md calls news of tasks an extension, and prints no frame",
+    ("diary", "task.due"): "diary.md calls news of tasks an extension, and prints no frame",
+    ("diary", "goal.created"): "diary.md calls news of goals an extension, and prints no frame",
+    ("diary", "goal.updated"): "diary.md calls news of goals an extension, and prints no frame",
+    ("diary", "goal.progress"): "diary.md calls news of goals an extension, and prints no frame",
+    ("diary", "goal.completed"): "diary.md calls news of goals an extension, and prints no frame",
+    ("diary", "goal.deleted"): "diary.md calls news of goals an extension, and prints no frame",
 }
 """Events that no document has a frame for, and why that is right."""
 
