@@ -83,7 +83,7 @@ def _scenarios(members: int) -> list[Scenario]:
         *(
             Scenario(
                 f"Cost by size: one event to a room of {size:,}",
-                (OURS,),
+                (OURS, BARE),
                 lambda kind, size=size: scenarios.fanout(  # type: ignore[misc]
                     kind, size, rounds=10, turns=max(4, 40_000 // size)
                 ),

@@ -51,7 +51,7 @@ async def fanout(
         await crowd.join(tokens(members))
         await _rounds(server, crowd, members, rounds=max(2, rounds // 10), burst=burst, turns=turns)
         crowd.latencies_s.clear()
-        before = await server.stats()
+        before = await server.settled()
         await _rounds(server, crowd, members, rounds=rounds, burst=burst, turns=turns)
         after = await server.stats()
         deliveries = members * rounds * (turns or burst)
@@ -80,22 +80,23 @@ async def memory(kind: Kind, members: int, *, cycles: int = 3) -> Memory:
         everyone = tokens(members)
         # What the first clients make the process load is not theirs.
         await _cycle(server, kind, everyone[:50])
-        empty = await server.stats()
+        empty = await server.settled()
         first_kb = last_kb = after_kb = accepted = 0.0
         for cycle in range(cycles):
-            begin = await server.stats()
+            begin = await server.settled()
             crowd = Crowd(server.port, kind.way)
             await crowd.join(everyone)
             await asyncio.sleep(_SETTLE_S)
-            full = await server.stats()
+            joined = await server.stats()
+            full = await server.settled()
             last_kb = (full.rss_kb - empty.rss_kb) / members
             if cycle == 0:
                 first_kb = last_kb
-                accepted = members / (full.cpu_s - begin.cpu_s)
+                accepted = members / (joined.cpu_s - begin.cpu_s)
             await _rounds(server, crowd, members, rounds=5)
             await asyncio.sleep(_SETTLE_S)
             if cycle == 0:
-                after_kb = ((await server.stats()).rss_kb - empty.rss_kb) / members
+                after_kb = ((await server.settled()).rss_kb - empty.rss_kb) / members
             await crowd.leave()
             await _emptied(server)
     return Memory(first_kb, after_kb, last_kb - first_kb, accepted)
@@ -124,7 +125,7 @@ async def one_among_many(
     async with running(kind) as server:
         crowd = Crowd(server.port, kind.way)
         await crowd.join(tokens(members))
-        before = await server.stats()
+        before = await server.settled()
         loop = asyncio.get_running_loop()
         began = loop.time()
         arrived = crowd.expect(events)
@@ -167,7 +168,7 @@ async def slow_clients(kind: Kind, deaf: int, *, others: int = 200) -> SlowClien
         await _rounds(server, crowd, others, rounds=200)
         before, crowd.latencies_s = crowd.latencies_s, []
         silent.stop_reading()
-        full_kb = peak_kb = (await server.stats()).rss_kb
+        full_kb = peak_kb = (await server.settled()).rss_kb
         for _ in range(_FILLS):
             await server.fill()
             await _rounds(server, crowd, others, rounds=2)

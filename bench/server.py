@@ -105,6 +105,11 @@ class Server:
         """Tell one event to user 0."""
         await self._command("one")
 
+    async def settled(self) -> Stats:
+        """Ask for the accounting after garbage was collected, whose time counts before it."""
+        await self._command("collect")
+        return await self.stats()
+
     async def stats(self) -> Stats:
         """Ask for the accounting."""
         return Stats(**json.loads(await self._command("stats")))

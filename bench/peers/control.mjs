@@ -14,7 +14,6 @@ export function news(prefixBytes, eventBytes = EVENT_BYTES) {
 }
 
 function stats(connections) {
-  globalThis.gc?.();
   const { user, system } = process.cpuUsage();
   const pages = Number(readFileSync("/proc/self/statm", "ascii").split(" ")[1]);
   return { user_s: user / 1e6, system_s: system / 1e6, rss_kb: pages * 4, connections };
@@ -36,6 +35,7 @@ export function listen(port, { emit, emitTo, count }) {
       else if (command === "turns") await turns(emit, Number(argument));
       else if (command === "one") emitTo("user:0", EVENT_BYTES);
       else if (command === "fill") emitTo("user:deaf", FILL_BYTES);
+      else if (command === "collect") globalThis.gc?.();
       else answer = stats(count());
       socket.write(`${JSON.stringify(answer)}\n`);
     });

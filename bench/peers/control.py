@@ -1,9 +1,9 @@
 """How the driver commands a server: a line of text in, a line of JSON out, on a port of its own.
 
 `emit N` tells an event to the whole room N times within one turn of the loop, `turns N` in N
-turns, `one` tells it to the user `0` only, `fill` tells a large one to the user `deaf`; `stats`
-gives the process's own accounting: `{"user_s", "system_s", "rss_kb", "connections"}`. The Node
-peers do the same.
+turns, `one` tells it to the user `0` only, `fill` tells a large one to the user `deaf`; `collect`
+collects garbage; `stats` gives the process's own accounting: `{"user_s", "system_s", "rss_kb",
+"connections"}`. The Node peers do the same.
 """
 
 import asyncio
@@ -32,7 +32,6 @@ def news(prefix_bytes: int, event_bytes: int = EVENT_BYTES) -> dict[str, object]
 
 def stats(connections: int) -> dict[str, float]:
     """Give what this process has used so far."""
-    gc.collect()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return {
@@ -64,6 +63,8 @@ async def listen(
                 await emit_to("user:0", EVENT_BYTES)
             elif line[0] == b"fill":
                 await emit_to("user:deaf", FILL_BYTES)
+            elif line[0] == b"collect":
+                gc.collect()
             else:
                 answer = stats(count())
             writer.write(json.dumps(answer).encode() + b"\n")
