@@ -62,8 +62,9 @@ def test_one_probe(breaker, seconds):
         attempt(breaker, fails=True)
     seconds.now += 30
     beside = []
-    assert "failed" == attempt(
-        breaker, fails=True, meanwhile=lambda: beside.append(attempt(breaker, fails=False))
+    assert (
+        attempt(breaker, fails=True, meanwhile=lambda: beside.append(attempt(breaker, fails=False)))
+        == "failed"
     )
     assert beside == ["open"]
     assert attempt(breaker, fails=False) == "open"
