@@ -44,7 +44,7 @@ class Completions:
             await self._completions.insert_one({"_id": key} | values)
         except DuplicateKeyError:
             earlier = {"_id": key, "version": {"$lt": pending["version"]}}
-            await self._completions.update_one(earlier, {"$set": values})
+            await self._completions.find_one_and_update(earlier, {"$set": values})
 
     async def remove(self, task: Document) -> None:
         """Remove what a task has noted as pending: its owner deletes everything."""

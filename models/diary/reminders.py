@@ -143,8 +143,8 @@ class Reminders:
 
     async def _take_over(self, reminder: Document, at: datetime) -> bool:
         seen = {"_id": reminder["_id"], "claimed_at": reminder["claimed_at"], "told_at": None}
-        taken = await self._reminders.update_one(seen, {"$set": {"claimed_at": at}})
-        return taken.matched_count == 1
+        taken = await self._reminders.find_one_and_update(seen, {"$set": {"claimed_at": at}})
+        return taken is not None
 
     async def _tell(self, task: Document, reminder: str, due_at: datetime) -> None:
         account_id = task["account_id"]
@@ -156,7 +156,7 @@ class Reminders:
     async def _look_again(self, task: Document, moment: datetime | None) -> None:
         """Move on to the next reminder of a task, unless something else has moved it."""
         seen = {"_id": task["_id"], "version": task["version"], "remind_at": task["remind_at"]}
-        await self._tasks.update_one(seen, {"$set": {"remind_at": moment}})
+        await self._tasks.find_one_and_update(seen, {"$set": {"remind_at": moment}})
 
 
 def _message(event: TaskDue) -> bytes:

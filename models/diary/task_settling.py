@@ -39,12 +39,12 @@ class Settling:
         if pending is None:
             return task
         await self._completions.write(task)
-        struck_off = await self._tasks.update_one(
+        struck_off = await self._tasks.find_one_and_update(
             {"_id": task["_id"], "pending.version": pending["version"]},
             {"$set": {"pending": None, "unsettled_at": None}},
         )
         settled = task | {"pending": None, "unsettled_at": None}
-        if struck_off.matched_count:
+        if struck_off is not None:
             await self._tell(settled, pending)
         elif await self._tasks.find_one({"_id": task["_id"]}) is None:
             # All of the account was deleted meanwhile, perhaps before this was written.

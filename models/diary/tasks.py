@@ -7,7 +7,7 @@ occurrence at once, the second finds it completed.
 Completing takes two writes; `task_settling` says how both come to be done, and told of once.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import date, time
 from typing import Any
 
@@ -18,15 +18,9 @@ from models.database import Database, Document
 from models.diary.ids import is_id, new_id
 from models.diary.repeats import NONE
 from models.diary.task_moves import check_due, completed, deleted, reopened, updated
-from models.diary.task_records import (
-    due_moment,
-    first_reminder,
-    latest_occurrence,
-    new_task,
-    task_json,
-    to_stored,
-)
+from models.diary.task_records import first_reminder, new_task, task_json, to_stored
 from models.diary.task_settling import Settling
+from models.diary.task_wholes import WholeTasks
 from models.diary.tasks_events import TaskCreated, TaskDeleted, TaskUpdated
 from models.diary.tasks_schema import NORMAL
 from models.diary.zones import Zones, local_date
@@ -52,12 +46,15 @@ class Tasks:
         self, database: Database, publisher: Publisher, zones: Zones, clock: Clock = now
     ) -> None:
         self._tasks = database["diary_tasks"]
-        self._reminders = database["diary_reminders"]
         self._settling = settling = Settling(database, publisher)
         # Asked by the summary of the diary.
         self.completions = settling.completions
         self.active_dates = settling.active_dates
         self.due_between = settling.due_between
+        whole = WholeTasks(database, publisher, zones, settling, clock)
+        self.rezone = whole.rezone
+        self.export = whole.export
+        self.delete_all = whole.delete_all
         self._publisher = publisher
         self._zones = zones
         self._clock = clock
@@ -229,33 +226,6 @@ class Tasks:
 
         task, _ = await self._change(identity, task_id, decide)
         await self._tell(TaskDeleted(task["_id"], task["version"]), identity.account_id)
-
-    async def rezone(self, account_id: str) -> None:
-        """Move the reminders to come to where the account lives now."""
-        zone = await self._zones.zone_of(account_id)
-        at = self._clock()
-        async for task in self._tasks.find({"account_id": account_id, "done": False}):
-            if task["remind_at"] is None:
-                continue
-            day = latest_occurrence(task, zone, at) or date.fromisoformat(task["due_date"])
-            seen = {"_id": task["_id"], "version": task["version"], "remind_at": task["remind_at"]}
-            await self._tasks.update_one(seen, {"$set": {"remind_at": due_moment(task, day, zone)}})
-
-    async def export(self, account_id: str) -> Sequence[dict[str, Json]]:
-        """Give all tasks of an account, newest first, each as `get` does."""
-        found = self._tasks.find({"account_id": account_id}).sort(newest_first("created_at"))
-        return [task_json(task) async for task in found]
-
-    async def delete_all(self, account_id: str) -> None:
-        """Remove all tasks of an account, all that was completed, and every trace of either."""
-        while found := await self._tasks.find({"account_id": account_id}).limit(100).to_list(None):
-            for task in found:
-                seen = {"_id": task["_id"], "version": task["version"]}
-                if (await self._tasks.delete_one(seen)).deleted_count:
-                    await self._tell(TaskDeleted(task["_id"], task["version"] + 1), account_id)
-        await self._tasks.delete_many({"deleted_by": account_id})
-        await self._settling.delete_all(account_id)
-        await self._reminders.delete_many({"account_id": account_id})
 
     async def _own(self, identity: Identity, task_id: str) -> Document:
         task = await self._tasks.find_one({"_id": task_id}) if is_id(task_id) else None
