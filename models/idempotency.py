@@ -1,8 +1,8 @@
 """Requests that may be sent again: the first answer is kept under the client's key.
 
-`idempotency_keys`: `_id` "<account>:<key>", `fingerprint` of the request, `operation_id`, `run`
-(which attempt holds the key), `lease_until` while one is under way, `answer` (`status`, `body`,
-`content_type`) once there is one, `expires_at`.
+`idempotency_keys`: `_id` "<account>:<key>", `path` and `fingerprint` of the request,
+`operation_id`, `run` (which attempt holds the key), `lease_until` while one is under way,
+`answer` (`status`, `body`, `content_type`) once there is one, `expires_at`.
 
 An attempt that dies leaves its lease, and after that the next one takes over under the same
 `operation_id`, by which the domain knows what the first one has done already.
@@ -59,7 +59,17 @@ class Idempotency:
         """Forget keys whose time is over."""
         await self._keys.delete_many({"expires_at": {"$lte": self._clock()}})
 
-    async def begin(self, account_id: str, key: str, fingerprint: str) -> Attempt | Answer:
+    async def forget(self, account_id: str, below: str) -> None:
+        """Forget the requests of an account to paths that start with `below`, and their answers."""
+        # The digits of an account's id end with the colon, which the semicolon follows in ASCII.
+        of_account = {"_id": {"$gte": f"{account_id}:", "$lt": f"{account_id};"}}
+        async for kept in self._keys.find(of_account, only=["path"]):
+            if kept.get("path", "").startswith(below):
+                await self._keys.delete_one({"_id": kept["_id"]})
+
+    async def begin(
+        self, account_id: str, key: str, fingerprint: str, path: str = ""
+    ) -> Attempt | Answer:
         """Take the key for a request, or give the answer that it has had.
 
         Raises:
@@ -69,6 +79,7 @@ class Idempotency:
         at = self._clock()
         attempt = Attempt(f"{account_id}:{key}", uuid4().hex, uuid4().hex)
         fresh = {
+            "path": path,
             "fingerprint": fingerprint,
             "operation_id": attempt.operation_id,
             "run": attempt.run,

@@ -62,7 +62,8 @@ class _Turn:
         key = key_of(self._request)
         if key is None or self._attempt is not None:
             return
-        begun = await self._keys.begin(name, key, await _fingerprint(self._request))
+        fingerprint = await _fingerprint(self._request)
+        begun = await self._keys.begin(name, key, fingerprint, self._request.path)
         if isinstance(begun, Answer):
             raise _Answered(begun)
         self._attempt = begun

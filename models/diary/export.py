@@ -11,9 +11,13 @@ from models.diary.motivation.operations import Motivation
 from models.diary.tasks import Tasks
 from models.errors import NotFound
 from models.events import Json, Publisher
+from models.idempotency import Idempotency
 from models.identity import Identity
 from models.rooms import user_room
 from models.times import Clock, to_text
+
+ANSWERS_BELOW = "/api/v1/diary/"
+"""The paths whose kept answers hold parts of diaries."""
 
 
 class Export:
@@ -26,6 +30,7 @@ class Export:
         goals: Goals,
         motivation: Motivation,
         *,
+        answers: Idempotency,
         publisher: Publisher,
         find_account: Callable[[str], Awaitable[Account | None]],
         clock: Clock,
@@ -34,6 +39,7 @@ class Export:
         self._tasks = tasks
         self._goals = goals
         self._motivation = motivation
+        self._answers = answers
         self._publisher = publisher
         self._find_account = find_account
         self._clock = clock
@@ -71,5 +77,7 @@ class Export:
         await self._tasks.delete_all(account_id)
         await self._goals.delete_all(account_id)
         await self._motivation.delete_all(account_id)
+        # What was sent with an Idempotency-Key was answered with what it wrote.
+        await self._answers.forget(account_id, ANSWERS_BELOW)
         cleared = DiaryCleared(to_text(self._clock()))
         await self._publisher.publish(cleared, user_room(account_id))

@@ -15,6 +15,7 @@ from models.diary.summary import Summary
 from models.diary.tasks import Tasks
 from models.diary.zones import Zones
 from models.events import Json, Publisher
+from models.idempotency import Idempotency
 from models.identity import Identity
 from models.notifications.push import Push
 from models.times import Clock, now
@@ -59,6 +60,7 @@ class Diary:
             self.tasks,
             self.goals,
             self.motivation,
+            answers=Idempotency(database, clock=clock),
             publisher=publisher,
             find_account=find_account,
             clock=clock,

@@ -94,3 +94,18 @@ async def test_keys_are_forgotten_after_their_time(keys, clock, database, swept)
     begun = await keys.begin("1", "k", "another print")
     assert isinstance(begun, Attempt)
     assert begun.operation_id != attempt.operation_id
+
+
+async def test_forgotten_below_a_path(keys):
+    """The answers of one account below one path are forgotten, and no others."""
+    for account_id, key, path in [
+        ("1", "a", "/private/x"),
+        ("1", "b", "/privately"),
+        ("10", "a", "/private/x"),
+        ("2", "a", "/private/x"),
+    ]:
+        await keys.keep(await keys.begin(account_id, key, "print", path), CREATED)
+    await keys.forget("1", "/private/")
+    assert isinstance(await keys.begin("1", "a", "print"), Attempt)
+    for account_id, key in [("1", "b"), ("10", "a"), ("2", "a")]:
+        assert await keys.begin(account_id, key, "print") == CREATED

@@ -10,6 +10,7 @@ import pytest
 
 from models.diary.operations import Diary
 from models.errors import DomainError, NotFound
+from models.idempotency import Answer, Idempotency
 from models.notifications.push import NoPush
 from tests.chat_world import Hall
 from tests.diary_world import ANN, BEN, EVE, People
@@ -102,7 +103,7 @@ async def test_export_of_nothing(diary):
         await diary.export(person("nobody"))
 
 
-async def test_nothing_is_left(diary, database, hall):
+async def test_nothing_is_left(diary, database, hall, clock):
     """Nothing of the account is in any collection; others keep theirs and are told of goals."""
     ann, ben = await live(diary, ANN, BEN), await live(diary, BEN, ANN)
     shared_before = await diary.goals.get(BEN, ben["ours"])
@@ -111,6 +112,11 @@ async def test_nothing_is_left(diary, database, hall):
         "tasks": await diary.tasks.list(BEN),
         "motivations": await diary.motivation.list(BEN),
     }
+    answers = Idempotency(database, clock=clock)
+    for who in (ANN, BEN):
+        said = Answer(201, f'{{"text": "kept of {who.account_id}"}}', "application/json")
+        path = "/api/v1/diary/entries"
+        await answers.keep(await answers.begin(who.account_id, "key", "print", path), said)
     phone, friend, stranger = hall.connect(ANN), hall.connect(BEN), hall.connect(EVE)
     await diary.delete_everything(ANN)
     for name in (
@@ -121,6 +127,7 @@ async def test_nothing_is_left(diary, database, hall):
         "diary_reminders",
         "diary_motivations",
         "diary_motivation_memories",
+        "idempotency_keys",
     ):
         for document in await database[name].find({}).to_list(None):
             text = repr(document)
