@@ -272,3 +272,19 @@ async def test_one_persons_words_do_not_open_it(endpoint, made, name):
     for _ in range(FAILURES_MAX + 2):
         await fails(generator)
     assert len(endpoint.requests) == FAILURES_MAX + 2
+
+
+async def test_a_server_with_a_language_model(endpoint, serve):
+    """The settings lead a request of a user to the model, and its words back to the user."""
+    server = await serve(llm_url=f"{endpoint.url}/v1", llm_key=KEY, llm_model="small")
+    token = await server.token("ann")
+    wanted = {"current_challenge": "Working on integration", "stress_level": 7}
+    path = "/api/v1/diary/motivations"
+    status, answer = await server.call(token, "POST", path, wanted)
+    assert status == 201
+    assert (answer["source"], answer["motivation_text"]) == ("llm", TEXT)
+    endpoint.answer = saying("", 500)
+    status, answer = await server.call(token, "POST", path, wanted)
+    assert status == 201
+    assert answer["source"] == "catalogue"
+    assert "“Working on integration”" in answer["motivation_text"]
