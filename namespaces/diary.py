@@ -5,6 +5,7 @@ one with the highest version, from listings and events alike and in whatever ord
 event of a deletion has a version, too.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -14,13 +15,20 @@ from models.diary import entries_schema, goals_schema, tasks_schema
 from models.diary.motivation.schema import RequestMotivation
 from models.diary.operations import Diary
 from models.diary.summary_schema import SummaryQuery
+from models.errors import Conflict
 from models.events import Json
 from models.identity import Identity
 from models.pages import PageQuery
 from models.rooms import user_room
-from namespaces.base import Caller, Commands, command
+from namespaces.base import Answer, Caller, Commands, command, error_answer
 
 Payload = dict[str, Any]
+
+ANSWER_BYTES = 900_000
+"""Less than what may wait for one client by default: a longer answer would end its connection."""
+
+LONG = {"list_entries", "search_entries", "list_tasks", "list_goals", "export_diary"}
+"""What can have longer answers: a page of a hundred long entries, or a whole diary."""
 
 
 class DiaryCommands(Commands):
@@ -34,6 +42,14 @@ class DiaryCommands(Commands):
     def rooms_of(self, identity: Identity) -> Iterable[str]:
         """Name the account's own room."""
         return (user_room(identity.account_id),)
+
+    async def run(self, caller: Caller, name: str, payload: object) -> Answer:
+        """Run a command and answer, whatever happens; `answer_too_long` if that is too much."""
+        answer = await super().run(caller, name, payload)
+        if name in LONG and len(json.dumps(answer, ensure_ascii=False).encode()) > ANSWER_BYTES:
+            message = "This is too long for one answer: ask for fewer, or over REST."
+            return error_answer(Conflict(message, code="answer_too_long"))
+        return answer
 
     @command(entries_schema.CreateEntry)
     async def create_entry(self, caller: Caller, payload: Payload) -> dict[str, Json]:

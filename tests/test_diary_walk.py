@@ -87,6 +87,22 @@ async def test_a_day_is_the_same_at_both_doors(days):
             assert client._events.empty()
 
 
+async def test_an_answer_too_long_for_a_socket_is_refused(serve):
+    """Smaller pages come, the connection is kept, and REST gives everything."""
+    server = await serve(messages_per_s=1000)
+    by_rest, by_socket = [await hand(door, server, "ann") for door in DOORS]
+    for _ in range(46):
+        await succeed(by_socket, "create_entry", text="x" * 20_000)
+    for command, more in (
+        ("list_entries", {"limit": 100}),
+        ("search_entries", {"limit": 100, "text": "x"}),
+        ("export_diary", {}),
+    ):
+        assert (await by_socket.do(command, **more))["error"]["code"] == "answer_too_long"
+        assert await succeed(by_rest, command, **more)
+    assert len((await succeed(by_socket, "list_entries", limit=40))["items"]) == 40
+
+
 CHANGES = 40
 """Of each device."""
 

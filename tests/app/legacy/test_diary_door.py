@@ -1,10 +1,12 @@
 """`/api/v1/ws/{user_id}` of a whole server: motivation as `diary.md` describes it."""
 
+import asyncio
 import json
 
 import pytest
-from aiohttp import WSMsgType
+from aiohttp import WSMsgType, web
 
+from app.main import create_app
 from tests.diary_doors import device
 from tests.frames import golden, spelled
 from tests.live import PATIENCE_S
@@ -145,3 +147,68 @@ async def test_a_motivation_is_told_at_every_door_once(server, door):
         assert await client.frame() == {"type": "motivation_generated"} | shown
         assert await answers_as(client) == account.id
     assert await answers_as(stranger) == USER
+
+
+class Ponderer:
+    """A generator that thinks until it is let go."""
+
+    def __init__(self):
+        self.begun = asyncio.Event()
+        self.let = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, prompt):
+        self.begun.set()
+        try:
+            await self.let.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        # The same words again would not be told.
+        return f"Words that took long, for {prompt.challenge or 'nothing'}."
+
+
+@pytest.fixture
+def ponderer(monkeypatch):
+    """Stand for the language model of every server of the test."""
+    made = Ponderer()
+    monkeypatch.setattr("app.main.add_generator", lambda app, settings: made)
+    return made
+
+
+async def test_a_slow_generator_holds_up_nothing(ponderer, server):
+    """Neither the pings of the asking connection, nor the commands of the asking client."""
+    account, token = await server.account("ann"), await server.token("ann")
+    raw = await server.open_at(f"{AT}/{account.id}?token={token}")
+    socket = await device(server, "ann")
+    await raw.send(ASKED)
+    await asyncio.wait_for(ponderer.begun.wait(), PATIENCE_S)
+    asking = asyncio.create_task(socket.call("request_motivation", {}))
+    for _ in range(3):
+        assert await answers_as(raw) == account.id
+        assert (await socket.call("list_tasks", {}))["data"]["items"] == []
+    assert not asking.done()
+    ponderer.let.set()
+    for _ in range(2):
+        assert (await raw.frame())["motivation_text"].startswith("Words that took long")
+        assert (await socket.event())[0] == "motivation_generated"
+    assert (await asking)["data"]["source"] == "llm"
+
+
+async def test_a_stopping_server_does_not_wait_for_a_generator(
+    settings, listening, ponderer, monkeypatch, caplog
+):
+    """What it began is given up in time, while there is still a store, and without an error."""
+    monkeypatch.setattr("app.main.DRAIN_S", 0.05)
+    runner = web.AppRunner(await create_app(settings), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    doors = listening.doors(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    client = await doors.open_at(f"{AT}/{USER}")
+    await client.send(ASKED)
+    await asyncio.wait_for(ponderer.begun.wait(), PATIENCE_S)
+    closing = asyncio.create_task(client.closed())
+    await asyncio.wait_for(runner.cleanup(), PATIENCE_S)
+    assert await closing == 1001
+    assert ponderer.cancelled.is_set()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
