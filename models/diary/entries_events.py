@@ -2,7 +2,8 @@
 
 An entry is told whole, with its `version`: of two the one with the higher version is the later. A
 device that keeps the highest version of each id, deletions among them, has what a fresh listing
-shows, in whatever order events come. `diary.cleared` forgets everything that it has.
+shows, in whatever order events come. At `diary.cleared` it forgets everything, lists anew, and
+passes over what comes late: events of things whose `updated_at` is not after its `at`.
 """
 
 from dataclasses import dataclass
