@@ -157,7 +157,7 @@ UNWELL = {
     "parts": saying(completion([{"type": "text", "text": "SECRET ANSWER"}])),
     "empty": saying(completion("")),
     "blank": saying(completion(" \n\t ")),
-    "10 MB": saying(completion("SECRET ANSWER" * 800_000)),
+    "10 MB": saying(completion() | {"padding": "SECRET ANSWER" * 800_000}),
     "gzip that is none": saying("SECRET ANSWER", **{"Content-Encoding": "gzip"}),
 }
 USELESS = {

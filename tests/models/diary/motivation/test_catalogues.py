@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from configparser import ConfigParser
 from itertools import product
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from models.diary.motivation.port import Progress
 from models.diary.motivation.words import fill, searchable
 
 FILES = sorted((Path(models.diary.motivation.__file__).parent / "catalogues").iterdir())
+ROOT = Path(__file__).parents[4]
 LEVELS = range(1, 11)
 TEXT_MAX = 900
 """Characters of the longest motivation: a phone shows it without scrolling for long."""
@@ -48,6 +50,15 @@ def test_languages_are_the_files():
     """Each file is one language under its name; English and Vietnamese are there."""
     assert load_catalogues().languages == [file.stem for file in FILES]
     assert {"en", "vi"} <= {content_of(file)["language"] for file in FILES}
+
+
+@every_file
+def test_it_is_installed(file):
+    """A catalogue goes into the wheel with the package."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    patterns = config["options.package_data"]["models.diary.motivation"].split()
+    assert any(file.match(pattern) for pattern in patterns)
 
 
 @every_file
