@@ -153,6 +153,11 @@ class _Collection:
     async def update_one(
         self, filter: Filter, update: Mapping[str, Any], *, upsert: bool = False
     ) -> UpdateResult:
+        if self._embedded and not upsert and len(filter) > 1 and isinstance(filter.get("_id"), str):
+            # With conditions beside the `_id` the embedded store looks through everything here,
+            # and finds the one document in no time there.
+            found = await self.find_one_and_update(filter, update)
+            return _Changed(found is not None)
         with _outages():
             result: UpdateResult = await self._collection.update_one(filter, update, upsert=upsert)
             return result
@@ -198,6 +203,13 @@ class _Collection:
         with _outages():
             name: str = await self._collection.create_index(list(keys))
             return name
+
+
+class _Changed:
+    """The result of an update whose conditions exclude what it would leave as it is."""
+
+    def __init__(self, changed: bool) -> None:
+        self.matched_count = self.modified_count = int(changed)
 
 
 class _Cursor:

@@ -16,8 +16,8 @@ from models.events import Publisher
 from models.market.events import OrderChanged
 from models.market.payments import PaymentProvider
 from models.market.records import CREATED
-from models.market.texts import BUYER, TEXTS, link, message
-from models.notifications.port import Notify
+from models.market.texts import BUYER, SELLER, TEXTS, link, message
+from models.notifications.port import Notice, Notify
 from models.rooms import user_room
 from models.times import Clock, to_text
 
@@ -157,6 +157,13 @@ class Steps:
         while order and order["unfinished"]:
             key = order["unfinished"][0]
             await self._follow(order, key)
+            # As a rule it was the only one, and one write ends it all.
+            only_this = {"$and": [{"unfinished": key}, {"unfinished": {"$size": 1}}]}
+            ended = await self._orders.find_one_and_update(
+                {"_id": order_id, **only_this}, {"$set": {"unfinished": [], "telling": False}}
+            )
+            if ended is not None:
+                return
             order = await self._orders.find_one_and_update(
                 {"_id": order_id}, {"$pull": {"unfinished": key}}, return_document=True
             )
@@ -167,16 +174,21 @@ class Steps:
     async def _follow(self, order: Document, key: str) -> None:
         step = key.partition(":")[0]
         await self._announce(order, step)
-        for text in TEXTS.get(key, TEXTS.get(step, ())):
-            account_id = order["buyer_id" if text.party == BUYER else "seller_id"]
-            await self._notify(
-                account_id,
-                text.type,
-                key=f"order:{order['_id']}:{key}:{text.type}:{account_id}",
-                title=text.title,
-                message=message(text, order),
-                link=link(order),
-            )
+        texts = TEXTS.get(key, TEXTS.get(step, ()))
+        for party, account_id in ((BUYER, order["buyer_id"]), (SELLER, order["seller_id"])):
+            notices = [
+                Notice(
+                    text.type,
+                    key=f"order:{order['_id']}:{key}:{text.type}:{account_id}",
+                    title=text.title,
+                    message=message(text, order),
+                    link=link(order),
+                )
+                for text in texts
+                if text.party == party
+            ]
+            if notices:
+                await self._notify.several(account_id, notices)
         if step == REFUNDED:
             await self._provider.refund(order["payment_id"], cents=order["price"])
         if step == DELIVERED and await self._provider.pay_out(

@@ -41,29 +41,33 @@ class Log:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def append(
-        self, account_id: str, content: Content, cause: str | None
-    ) -> tuple[Document, bool]:
-        """Write a notification and tell of it; gives it, and whether this call wrote it.
+        self, account_id: str, *wanted: tuple[Content, str | None]
+    ) -> list[tuple[Document, bool]]:
+        """Write notifications and tell of them; gives each, and whether this call wrote it.
 
-        `cause` names what it is about, within the account; without one each call has its own.
+        Beside each content is its cause, which names what it is about, within the account; without
+        one each call has its own.
         """
         async with self.turn(account_id):
             inbox = await self.open(account_id)
-            entry = records.new_entry(
-                account_id,
-                content,
-                cause=f"{account_id}:{cause or uuid4()}",
-                muted=content.type in inbox["muted"],
-                created_at=self._clock(),
-            )
             following = inbox["last"] + 1
-            if cause is None:
-                entry, written = await self._append_new(entry, following)
-            else:
-                entry, written = await self._append_once(entry, following)
-            if not (written and await self._take_in(entry, inbox)):
+            appended = []
+            for content, cause in wanted:
+                entry = records.new_entry(
+                    account_id,
+                    content,
+                    cause=f"{account_id}:{cause or uuid4()}",
+                    muted=content.type in inbox["muted"],
+                    created_at=self._clock(),
+                )
+                append = self._append_new if cause is None else self._append_once
+                entry, written = await append(entry, following)
+                following = max(following, entry["number"] + 1)
+                appended.append((entry, written))
+            entries = [entry for entry, written in appended if written]
+            if len(entries) < len(wanted) or not await self._take_in(entries, inbox):
                 await self.settle(account_id)
-            return entry, written
+            return appended
 
     async def open(self, account_id: str) -> Document:
         """Give the account's inbox, made when there is none."""
@@ -85,7 +89,7 @@ class Log:
             entry = await self.entry(account_id, inbox["last"] + 1 if inbox else 1)
             if entry is None:
                 return inbox or records.new_inbox(account_id)
-            await self._take_in(entry, inbox or await self.open(account_id))
+            await self._take_in([entry], inbox or await self.open(account_id))
 
     def turn(self, account_id: str) -> asyncio.Lock:
         """Give the lock by which this process's changes of an inbox wait for each other.
@@ -94,15 +98,17 @@ class Log:
         """
         return self._turns.setdefault(account_id, asyncio.Lock())
 
-    async def change(self, inbox: Document, values: Document) -> Document | None:
+    async def change(
+        self, inbox: Document, values: Document, *, changes: int = 1
+    ) -> Document | None:
         """Set values of an inbox; gives it as it is then, None if it has changed meanwhile."""
         changed = await self._inboxes.update_one(
             {"_id": inbox["_id"], "revision": inbox["revision"]},
-            {"$set": values, "$inc": {"revision": 1}},
+            {"$set": values, "$inc": {"revision": changes}},
         )
         if not changed.matched_count:
             return None
-        return {**inbox, **values, "revision": inbox["revision"] + 1}
+        return {**inbox, **values, "revision": inbox["revision"] + changes}
 
     async def entry(self, account_id: str, number: int) -> Document | None:
         """Give one notification as it is stored."""
@@ -147,33 +153,45 @@ class Log:
         number: int = found["number"]
         return number
 
-    async def _take_in(self, entry: Document, inbox: Document) -> bool:
-        """Make `entry` the inbox's last and tell of it; False when it is not its turn."""
-        account_id, number = entry["account_id"], entry["number"]
+    async def _take_in(self, entries: list[Document], inbox: Document) -> bool:
+        """Make `entries` the inbox's last and tell of them; False when it is not their turn."""
+        account_id, first = inbox["_id"], entries[0]["number"]
+        if [entry["number"] for entry in entries] != [*range(first, first + len(entries))]:
+            return False
         while True:
-            if inbox["last"] != number - 1:
+            if inbox["last"] != first - 1:
                 return False
-            unread = inbox["unread"]
-            if not entry["muted"]:
-                unread = spans.with_next(unread, number)
-            changed = await self.change(inbox, {"last": number, "unread": unread})
+            unread, counts = inbox["unread"], []
+            for entry in entries:
+                if not entry["muted"]:
+                    unread = spans.with_next(unread, entry["number"])
+                counts.append(spans.count(unread))
+            values = {"last": first - 1 + len(entries), "unread": unread}
+            changed = await self.change(inbox, values, changes=len(entries))
             if changed is not None:
                 break
             inbox = await self.open(account_id)
-        if not entry["muted"]:
-            event = Notified(
-                user_id=account_id,
-                id=number,
-                type=entry["type"],
-                title=entry["title"],
-                message=entry["message"],
-                link=entry["link"],
-                created_at=to_text(entry["created_at"]),
-                unread=spans.count(unread),
-                revision=changed["revision"],
-            )
-            await self._publisher.publish(event, user_room(account_id))
+        for revision, (entry, count) in enumerate(
+            zip(entries, counts, strict=True), inbox["revision"] + 1
+        ):
+            if not entry["muted"]:
+                await self._tell(entry, unread=count, revision=revision)
         return True
+
+    async def _tell(self, entry: Document, *, unread: int, revision: int) -> None:
+        account_id = entry["account_id"]
+        event = Notified(
+            user_id=account_id,
+            id=entry["number"],
+            type=entry["type"],
+            title=entry["title"],
+            message=entry["message"],
+            link=entry["link"],
+            created_at=to_text(entry["created_at"]),
+            unread=unread,
+            revision=revision,
+        )
+        await self._publisher.publish(event, user_room(account_id))
 
 
 def _at(entry: Document, number: int) -> Document:

@@ -1,12 +1,13 @@
 """Notifications: told by domains and by other services, once for each cause."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from models.database import Database, Document
 from models.errors import Conflict, NotFound
 from models.events import Json, Publisher
 from models.notifications.inbox import Inbox
 from models.notifications.log import Log
+from models.notifications.port import Notice
 from models.notifications.push import NoPush, Push, message_of
 from models.notifications.records import Content, content_of
 from models.notifications.subscriptions import Subscriptions
@@ -54,10 +55,20 @@ class Notifications:
         self, account_id: str, type: str, *, key: str, title: str, message: str, link: str
     ) -> None:
         """Tell an account of a cause, as `port.Notify` says."""
-        content = Content(type, title, message, link)
-        entry, written = await self._log.append(account_id, content, f"{type}:{key}")
-        if written and not entry["muted"] and self.push.public_key is not None:
-            self.push.queue(account_id, message_of(entry))
+        await self.several(account_id, [Notice(type, key, title, message, link)])
+
+    async def several(self, account_id: str, notices: Sequence[Notice]) -> None:
+        """Tell an account of several causes, as `port.Notify` says."""
+        wanted: list[tuple[Content, str | None]] = [
+            (
+                Content(notice.type, notice.title, notice.message, notice.link),
+                f"{notice.type}:{notice.key}",
+            )
+            for notice in notices
+        ]
+        for entry, written in await self._log.append(account_id, *wanted):
+            if written and not entry["muted"] and self.push.public_key is not None:
+                self.push.queue(account_id, message_of(entry))
 
     async def send(
         self,
@@ -85,7 +96,7 @@ class Notifications:
         content = Content(type, title, message, link)
         # Causes of domains begin with a type: a service's key is kept apart from them.
         cause = None if idempotency_key is None else f"service:{idempotency_key}"
-        entry, written = await self._log.append(user_id, content, cause)
+        ((entry, written),) = await self._log.append(user_id, (content, cause))
         if content_of(entry) != content:
             raise Conflict(
                 "This idempotency key was used for another notification.",

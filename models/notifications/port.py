@@ -1,6 +1,19 @@
 """How other domains tell a user something: the port that `Notifications` fills."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What an account is told, and of which cause; as the arguments of `Notify`."""
+
+    type: str
+    key: str
+    title: str
+    message: str
+    link: str
 
 
 class Notify(Protocol):
@@ -19,3 +32,6 @@ class Notify(Protocol):
         Raises:
             Unavailable: the database is away; call again with the same key.
         """
+
+    async def several(self, account_id: str, notices: Sequence[Notice]) -> None:
+        """Tell an account of several causes at once, in this order; each as a call would."""

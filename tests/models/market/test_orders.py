@@ -170,10 +170,11 @@ async def test_what_a_crash_left_untold_is_told_once(market, shoe, step, databas
     """A process that died after a step leaves its notices to the next one's start or sweep."""
     order_id = await make_order(market, shoe)
 
-    async def die(*args, **options):
-        raise ConnectionError
+    class Dying:
+        async def several(self, account_id, notices):
+            raise ConnectionError
 
-    market.orders._steps._notify = die
+    market.orders._steps._notify = Dying()
     await step(order_id, "pay")
     market.orders._steps._notify = market.notifications
     assert len(await told(market, SELLER)) == 2
