@@ -124,8 +124,9 @@ class Session:
             self._enqueue(packet)
 
     def _enqueue(self, packet: Packet) -> None:
+        behind = self.mailbox.unsent_bytes > 0
         self.mailbox.put(packet)
-        if self.mailbox.unsent_bytes > self._owner.unsent_bytes:
+        if behind and self.mailbox.unsent_bytes > self._owner.unsent_bytes:
             self.close(Reason.TRANSPORT_ERROR)
 
     # Long-polling. `polling.py` turns these into HTTP.

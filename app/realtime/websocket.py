@@ -79,12 +79,16 @@ class WebSocket(outbox.Outgoing, asyncio.BufferedProtocol):
         self.write(handshake)
 
     def queue(self, data: bytes) -> None:
-        """Send `data` behind all that the kernel has not taken yet; too much closes with 1013."""
+        """Send `data` behind all that the kernel has not taken yet; too much closes with 1013.
+
+        One large answer is not too much for a peer that has read everything before it.
+        """
         transport = self._transport
         if transport is None:
             return
+        behind = transport.get_write_buffer_size() > 0
         transport.write(data)
-        if self.blocked and transport.get_write_buffer_size() > self._unsent:
+        if behind and transport.get_write_buffer_size() > self._unsent:
             self._too_slow(transport)
 
     def _too_slow(self, transport: asyncio.Transport) -> None:

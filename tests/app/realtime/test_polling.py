@@ -218,13 +218,15 @@ async def test_a_long_answer_is_compressed_for_who_accepts_it(served: Served) ->
 
 
 async def test_a_poller_that_falls_behind_is_closed(serve: Serve, http: ClientSession) -> None:
-    """What waits for a poll is bounded like what waits for a WebSocket."""
+    """What waits for a poll is bounded like what waits for a WebSocket: one packet may be large."""
     served = await serve(unsent_bytes=10_000)
     poller = await Poller.open(http, served)
     for _ in range(9):
         served.session(poller.sid).send(Packet(MESSAGE, "x" * 1000))
     assert len(await poller.packets()) == 9
-    for _ in range(10):
+    await served.engine.send(poller.sid, "x" * 50_000)
+    assert len(await poller.packets()) == 1
+    for _ in range(11):
         await served.engine.send(poller.sid, "x" * 1000)
     assert await served.reason() == "transport error"
     assert (await poller.poll())[0] == 400

@@ -214,6 +214,19 @@ async def test_a_client_that_stops_reading_is_closed_and_the_others_get_everythi
     assert sent > 10
 
 
+async def test_an_answer_beyond_the_limit_reaches_who_reads_it(serve: Serve) -> None:
+    """The limit is for what a client leaves unread, not for the size of what it asked for."""
+    served = await serve(unsent_bytes=1_000)
+    wire = await engine(served)
+    (session,) = served.engine.sockets.values()
+    # More than the kernel takes at once, whatever its buffers.
+    large = "x" * 20_000_000
+    session.send(Packet(MESSAGE, large))
+    assert await wire.receive() == MESSAGE + large
+    session.send(Packet(MESSAGE, "next"))
+    assert await wire.receive() == MESSAGE + "next"
+
+
 async def test_a_ping_flood_of_a_client_that_reads_nothing_is_bounded(serve: Serve) -> None:
     """Pongs that nobody reads are not kept past the limit."""
     served = await serve(unsent_bytes=50_000)
