@@ -16,6 +16,7 @@ import uvloop
 
 from bench import scenarios
 from bench.chat import chat
+from bench.market import market, market_depth
 from bench.reaction import reaction
 from bench.server import BARE, NODE, NODE_WS, OURS, OURS_RAW, STOCK, Kind, node_is_there
 
@@ -96,6 +97,8 @@ def _scenarios(members: int) -> list[Scenario]:
 _WHOLE: tuple[tuple[str, Callable[[], Awaitable[Any]]], ...] = (
     ("Whole application: REST reaction to frame at the author's two clients", reaction),
     ("Whole application: chat in a channel of 1,000 on two doors, and a long history", chat),
+    ("Whole application: the market's matches, their notifications, and a deep book", market),
+    ("Whole application: CPU for a match by the depth of its book", market_depth),
 )
 """What is measured of `python -m app` with its embedded store."""
 

@@ -50,10 +50,10 @@ class Projection:
         if entry["kind"] != "place":
             await self._close(entry, entry["offer"]["id"], status=CLOSED_BY[entry["kind"]])
         elif not match:
-            await _insert(self._offers, _new_offer(entry))
+            await _insert(self._offers, new_offer(entry))
         else:
             outcome = {"order_id": match["order_id"], "matched_price": match["price"]}
-            taker = _new_offer(entry) | outcome | {"status": MATCHED, "closed_at": entry["at"]}
+            taker = new_offer(entry) | outcome | {"status": MATCHED, "closed_at": entry["at"]}
             del taker["resting"]
             taker.pop("due_at", None)
             await _insert(self._offers, taker)
@@ -94,7 +94,8 @@ class Projection:
             await _insert(self._days, first | {"volume": 1, "last_seq": seq})
 
 
-def _new_offer(entry: Document) -> Document:
+def new_offer(entry: Document) -> Document:
+    """Build the offer that an entry of the kind `place` puts into its book."""
     offer = entry["offer"]
     document = {
         "_id": offer["id"],
