@@ -8,6 +8,7 @@ A step is one conditional update that also notes the step as `unfinished`. Its c
 unfinished is carried out again, and every consequence has a key under which it happens once.
 """
 
+import asyncio
 import logging
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from models.events import Publisher
 from models.market.events import OrderChanged
 from models.market.payments import PaymentProvider
 from models.market.records import CREATED
-from models.market.texts import BUYER, SELLER, TEXTS, link, message
+from models.market.texts import BUYER, SELLER, TEXTS, Text, link, message
 from models.notifications.port import Notice, Notify
 from models.rooms import user_room
 from models.times import Clock, to_text
@@ -175,20 +176,11 @@ class Steps:
         step = key.partition(":")[0]
         await self._announce(order, step)
         texts = TEXTS.get(key, TEXTS.get(step, ()))
-        for party, account_id in ((BUYER, order["buyer_id"]), (SELLER, order["seller_id"])):
-            notices = [
-                Notice(
-                    text.type,
-                    key=f"order:{order['_id']}:{key}:{text.type}:{account_id}",
-                    title=text.title,
-                    message=message(text, order),
-                    link=link(order),
-                )
-                for text in texts
-                if text.party == party
-            ]
-            if notices:
-                await self._notify.several(account_id, notices)
+        async with asyncio.TaskGroup() as both:
+            for party, account_id in ((BUYER, order["buyer_id"]), (SELLER, order["seller_id"])):
+                notices = _notices(order, key, account_id, [t for t in texts if t.party == party])
+                if notices:
+                    both.create_task(self._notify.several(account_id, notices))
         if step == REFUNDED:
             await self._provider.refund(order["payment_id"], cents=order["price"])
         if step == DELIVERED and await self._provider.pay_out(
@@ -201,3 +193,16 @@ class Steps:
         event = OrderChanged(order_id=order["_id"], status=step, at=to_text(made[-1]))
         rooms = user_room(order["buyer_id"]), user_room(order["seller_id"])
         await self._publisher.publish(event, *rooms)
+
+
+def _notices(order: Document, key: str, account_id: str, texts: list[Text]) -> list[Notice]:
+    return [
+        Notice(
+            text.type,
+            key=f"order:{order['_id']}:{key}:{text.type}:{account_id}",
+            title=text.title,
+            message=message(text, order),
+            link=link(order),
+        )
+        for text in texts
+    ]
