@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 from argon2 import PasswordHasher
 from pymongo import MongoClient
+from tinymongo.sharded_sqlite import ShardedSQLiteTableBackend
 
 from app.main import create_app
 from app.settings import Settings
@@ -99,9 +100,34 @@ def indexed_files(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     return folder
 
 
+@pytest.fixture(scope="session")
+def copies() -> Iterator[set[Path]]:
+    """The folders with copies of `indexed_files`.
+
+    tinymongo compares every index of every collection with its catalogue when it opens files, which
+    takes longer than most tests. It has done so for the original; of folders in this set it does
+    not do so again.
+    """
+    known: set[Path] = set()
+    check = ShardedSQLiteTableBackend._reconcile_manifest_schema
+
+    def check_unknown(self: Any) -> None:
+        if Path(self.path).parent in known:
+            self._ready_collections.update(self._manifest_collections())
+        else:
+            check(self)
+
+    with pytest.MonkeyPatch.context() as library:
+        library.setattr(ShardedSQLiteTableBackend, "_reconcile_manifest_schema", check_unknown)
+        yield known
+
+
 @pytest.fixture
 def settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indexed_files: Path | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    indexed_files: Path | None,
+    copies: set[Path],
 ) -> Iterator[Settings]:
     """Settings of a fresh development server; its database is dropped after the test."""
     for name in ("DYNO", "ENVIRONMENT", "HOST", "PORT", "FIREBASE_PROJECT_ID"):
@@ -111,6 +137,7 @@ def settings(
     name = EMBEDDED_NAME if indexed_files else f"test_{uuid4().hex}"
     if indexed_files:
         copytree(indexed_files, tmp_path / "data")
+        copies.add(tmp_path / "data")
     uri = server_uri()
     yield replace(Settings.from_env(), mongodb_uri=uri, mongodb_database=name)
     if uri:

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pymongo.errors import DuplicateKeyError
@@ -72,8 +73,9 @@ async def test_refusals_pass(store: Store) -> None:
         await store.database["things"].insert_one({"_id": "x"})
 
 
-async def test_data_stays(settings: Settings) -> None:
-    """What was written is there when the store is opened again."""
+async def test_data_stays(settings: Settings, copies: set[Path]) -> None:
+    """What was written is there when the store is opened, and checked, again."""
+    copies.clear()
     store = await open_store(settings)
     await store.database["things"].insert_one({"_id": "x", "n": 1})
     await store.close()

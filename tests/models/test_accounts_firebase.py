@@ -21,6 +21,8 @@ async def test_first_sight(accounts: Accounts) -> None:
         "name": "Ann",
         "phone": "+441632960961",
         "public_id": "uid-A",
+        "time_zone": "UTC",
+        "language": "en",
         "created_at": None,
     }
     assert await accounts.find_or_create_by_firebase("uid-A", verified_email="x@y.com") == account
