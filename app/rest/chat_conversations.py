@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from marshmallow import pre_load
 
+from app.rest.chat_messages import named_once
 from app.rest.requests import body, chat_caller, query
 from models.chat import Chat
 from models.chat.schema import (
@@ -102,7 +103,7 @@ class ConversationRoutes:
     async def send(self, request: web.Request) -> web.Response:
         """201 with the message."""
         identity = await chat_caller(request)
-        wanted = await body(request, _SEND)
+        wanted = named_once(request, await body(request, _SEND))
         message = await self._messages.send(identity, _conversation_id(request), **wanted)
         return web.json_response(message, status=HTTPStatus.CREATED)
 

@@ -1,9 +1,11 @@
 """`/api/v1/messages`: messages as `channel-chat.md` posts them, and what belongs to them."""
 
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
+from app.rest.idempotency import keyed_operation_id
 from app.rest.requests import body, chat_caller, query
 from models.chat import Chat
 from models.chat.schema import HistoryQuery, MessageEdit, SendMessage
@@ -43,7 +45,7 @@ class MessageRoutes:
     async def send(self, request: web.Request) -> web.Response:
         """201 with the message; sent again with the same `client_id`, the same."""
         identity = await chat_caller(request)
-        wanted = await body(request, _SEND)
+        wanted = named_once(request, await body(request, _SEND))
         message = await self._messages.send(identity, **wanted)
         return succeeded(shown(message), HTTPStatus.CREATED)
 
@@ -92,6 +94,14 @@ class MessageRoutes:
         """200 with `conversation_id`, `read_seq`, `unread`."""
         identity = await chat_caller(request)
         return succeeded(await self._reading.mark(identity, _message_id(request)))
+
+
+def named_once(request: web.Request, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Give a message that has no `client_id` one from its `Idempotency-Key`.
+
+    By it the message is the same even if the process that wrote it died before it answered.
+    """
+    return {**wanted, "client_id": wanted["client_id"] or keyed_operation_id(request)}
 
 
 def succeeded(

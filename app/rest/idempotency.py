@@ -124,7 +124,12 @@ def key_of(request: web.Request) -> str | None:
 
 def operation_id(request: web.Request) -> str:
     """Name what this request does: the same whenever it is sent again under its key."""
-    return request.get(_OPERATION) or uuid4().hex
+    return keyed_operation_id(request) or uuid4().hex
+
+
+def keyed_operation_id(request: web.Request) -> str | None:
+    """Name what this request does, if it has a key."""
+    return request.get(_OPERATION)
 
 
 def _is_excepted(request: web.Request) -> bool:

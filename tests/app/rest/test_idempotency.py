@@ -13,6 +13,7 @@ from app.rest.idempotency import EXCEPT, HEADER, answered_once, operation_id
 from app.rest.requests import AUTHENTICATE, caller
 from models.errors import Conflict, Unauthorized, Unavailable
 from models.idempotency import LEASE, Idempotency
+from models.times import now
 from tests.stories_world import person
 
 
@@ -194,3 +195,16 @@ async def test_a_key_belongs_to_whom_the_route_names(server):
     assert await send(server, path, by_token, body) == (201, answer, True)
     status, answer, _ = await send(server, path, by_email | {"User-Email": "b@example.com"}, body)
     assert (status, json.loads(answer)["code"]) == (409, "channel_taken")
+
+
+@pytest.mark.parametrize("path", ["messages", "conversations/general/messages"])
+async def test_a_message_is_sent_once_though_the_server_died(server, database, path):
+    """When the first attempt wrote the message and never answered, the next one gives the same."""
+    body = {"content": "hello"} | ({"channel_id": "general"} if path == "messages" else {})
+    headers = {"Authorization": f"Bearer {await server.token('ann')}", HEADER: "k"}
+    status, first, _ = await send(server, f"/api/v1/{path}", headers, body)
+    assert status == 201
+    began = {"answer": None, "lease_until": now() - LEASE}
+    await database["idempotency_keys"].update_many({}, {"$set": began})
+    assert await send(server, f"/api/v1/{path}", headers, body) == (201, first, False)
+    assert await database["chat_messages"].count_documents({}) == 1
