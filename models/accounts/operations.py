@@ -42,11 +42,10 @@ class Accounts:
         self._listeners.append(listener)
 
     async def prepare(self) -> None:
-        """Make the indexes, and sweep once."""
+        """Make the indexes."""
         await self._accounts.create_index([("number", 1)])
         await self._accounts.create_index([("disabled_at", 1)])
         await self.sessions.prepare()
-        await self.sweep()
 
     async def sweep(self) -> None:
         """Delete sessions that have ended."""

@@ -67,10 +67,9 @@ class Diary:
         )
 
     async def prepare(self) -> None:
-        """Make the indexes, and finish what an earlier process left."""
+        """Make the indexes; what an earlier process left is finished by the sweep."""
         for part in (self.entries, self.tasks, self.goals, self.motivation, self.reminders):
             await part.prepare()
-        await self.sweep()
 
     async def sweep(self) -> None:
         """Remind of what is due, repair what crashes interrupted, forget what is old."""
