@@ -137,7 +137,7 @@ class Reminders:
             # Completed, deleted or put off while this was claimed.
             await self._reminders.delete_one({"_id": claim, "claimed_at": at, "told_at": None})
             return False
-        await self._tell(present, claim, due_at)
+        await self._tell(present, claim, day, due_at)
         await self._reminders.update_one({"_id": claim}, {"$set": {"told_at": self._clock()}})
         return True
 
@@ -146,12 +146,12 @@ class Reminders:
         taken = await self._reminders.find_one_and_update(seen, {"$set": {"claimed_at": at}})
         return taken is not None
 
-    async def _tell(self, task: Document, reminder: str, due_at: datetime) -> None:
+    async def _tell(self, task: Document, reminder: str, day: date, due_at: datetime) -> None:
         account_id = task["account_id"]
         event = TaskDue(reminder, task_json(task), to_text(due_at))
         await self._publisher.publish(event, user_room(account_id))
         if self._push.public_key is not None:
-            self._push.queue(account_id, _message(event))
+            self._push.queue(account_id, _message(event, day))
 
     async def _look_again(self, task: Document, moment: datetime | None) -> None:
         """Move on to the next reminder of a task, unless something else has moved it."""
@@ -159,16 +159,18 @@ class Reminders:
         await self._tasks.find_one_and_update(seen, {"$set": {"remind_at": moment}})
 
 
-def _message(event: TaskDue) -> bytes:
+def _message(event: TaskDue, day: date) -> bytes:
     """Write a reminder as JSON for a device, with the fields that notifications have.
 
-    Titles are short enough for all that push services carry.
+    When it is due stands there as its owner has set it. Titles are short enough for all that push
+    services carry.
     """
+    due_time = event.task["due_time"]
     message = {
         "id": event.id,
         "type": TaskDue.name,
         "title": event.task["title"],
-        "message": event.due_at,
+        "message": f"{day} {due_time}" if due_time else str(day),
         "link": "",
     }
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
