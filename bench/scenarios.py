@@ -111,11 +111,18 @@ async def _cycle(server: Server, kind: Kind, some: list[str]) -> None:
 
 
 async def _emptied(server: Server) -> None:
+    if await _down_to(server, 0):
+        raise TimeoutError("the server keeps connections of clients that left")
+
+
+async def _down_to(server: Server, wanted: int) -> int:
+    """Wait, not for ever, until there are `wanted` connections; gives how many there are."""
     for _ in range(200):
-        if not (await server.stats()).connections:
-            return
+        connections = (await server.stats()).connections
+        if connections <= wanted:
+            break
         await asyncio.sleep(_POLL_S)
-    raise TimeoutError("the server keeps connections of clients that left")
+    return connections
 
 
 async def one_among_many(
@@ -176,7 +183,8 @@ async def slow_clients(kind: Kind, deaf: int, *, others: int = 200) -> SlowClien
             peak_kb = max(peak_kb, stats.rss_kb)
             if stats.connections == others:
                 break
-        closed = deaf + others - (await server.stats()).connections
+        left = await _down_to(server, others)
+        closed = deaf + others - left
         beside = list(crowd.latencies_s)
         await crowd.leave()
         await silent.leave()

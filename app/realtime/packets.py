@@ -38,12 +38,12 @@ class Packet:
     @cached_property
     def frame(self) -> bytes:
         """The packet as WebSocket frames, one for each part."""
-        return b"".join(
-            binary_frame(part)
-            if isinstance(part, bytes)
-            else text_frame(f"{self._kind}{part}".encode())
-            for part in self._parts
-        )
+        return b"".join([self._frame(part) for part in self._parts])
+
+    def _frame(self, part: Message) -> bytes:
+        if isinstance(part, bytes):
+            return binary_frame(part)
+        return text_frame((self._kind + part).encode())
 
     @cached_property
     def text(self) -> str:

@@ -116,7 +116,7 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
         self._tell_peers(event, data, namespace, targets, except_room)
         if namespace not in self.rooms:
             return
-        skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
+        skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid} - {None}
         skipped.update(self.rooms[namespace].get(except_room, ()) if except_room else ())
         if callback:
             await super().emit(event, data, namespace, targets, list(skipped), callback, **kwargs)
@@ -124,19 +124,22 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
             self._tell_clients(event, data, namespace, targets, skipped)
 
     def _tell_clients(
-        self, event: str, data: Any, namespace: str, targets: Any, skipped: set[str | None]
+        self, event: str, data: Any, namespace: str, targets: Any, skipped: set[str]
     ) -> None:
         message = self._message(event, data, namespace)
-        sockets = []
-        for sid, session in self._members(namespace, targets).items():
-            if sid in skipped:
-                continue
-            if session.socket is None:
-                session.send(message)
-            else:
-                sockets.append(session.socket)
+        members = self._members(namespace, targets)
+        sessions = (
+            [session for sid, session in members.items() if sid not in skipped]
+            if skipped
+            else members.values()
+        )
+        sockets = [session.socket for session in sessions if session.socket is not None]
         if sockets:
             outbox.current().write_to_all(sockets, message.frame)
+        if len(sockets) < len(sessions):
+            for session in sessions:
+                if session.socket is None:
+                    session.send(message)
 
     def _message(self, event: str, data: Any, namespace: str) -> Packet:
         # python-socketio's rule: a tuple is several arguments, None is none.
@@ -159,6 +162,8 @@ class RoomManager(socketio.AsyncManager):  # type: ignore[misc]
     ) -> None:
         names = targets if isinstance(targets, (list, tuple)) else [targets]
         rooms = [self._peers[name] for name in names if name in self._peers]
+        if not rooms:
+            return
         members = rooms[0] if len(rooms) == 1 else {peer: None for room in rooms for peer in room}
         skipped = self._peers.get(except_room, {}) if except_room else {}
         audiences: defaultdict[Renderer, list[Outgoing]] = defaultdict(list)
