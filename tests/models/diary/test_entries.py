@@ -159,6 +159,7 @@ async def test_nothing_changed(entries, publisher):
     assert publisher.take() == []
 
 
+@pytest.mark.atomic
 async def test_deleted_once(entries, publisher):
     """Of many deletes at once one succeeds and is told, with a version above all others."""
     entry = await entries.create(ANN, text="x")

@@ -147,6 +147,7 @@ async def test_nothing_comes_twice(build, clock):
     assert len(set(texts)) == len(texts) == 24
 
 
+@pytest.mark.atomic
 async def test_two_devices_at_once(build):
     """Devices that ask at the same moment, of two processes, get different texts."""
     first, second = build(), build()
