@@ -145,6 +145,7 @@ def heard_by(client):
     return [client._events.get_nowait() for _ in range(client._events.qsize())]
 
 
+@pytest.mark.atomic
 @pytest.mark.parametrize("seed", range(2))
 async def test_devices_stay_in_step(serve, seed):
     """Two devices and a member of a goal write at once: what each heard is what there is.

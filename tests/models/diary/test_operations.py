@@ -289,6 +289,7 @@ class Life:
         return self.diary.goals.delete(who, goal_id)
 
 
+@pytest.mark.atomic
 @pytest.mark.parametrize("seed", range(2))
 async def test_snapshot_and_events_are_a_fresh_snapshot(diary, hall, clock, seed):
     """A listing from any moment, with what was told since in whatever order, is a fresh one."""
