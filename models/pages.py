@@ -13,6 +13,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from models.database import Document
+from models.fields import WholeNumber
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
@@ -90,17 +91,8 @@ class PositionField(fields.String):
             raise ValidationError("Not a cursor of this list.") from error
 
 
-class _Count(fields.Integer):
-    """A whole number, as JSON or as the text that query strings have; 1.5 is not cut to 1."""
-
-    def _validated(self, value: Any) -> int:
-        if isinstance(value, float):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
-
-
 class PageQuery(Schema):
     """Which page: `after` (a `next` of the page before) and `limit` (1 to 100, 20 if absent)."""
 
     after = PositionField(load_default=None, allow_none=True)
-    limit = _Count(load_default=DEFAULT_PAGE, validate=validate.Range(1, MAX_PAGE))
+    limit = WholeNumber(load_default=DEFAULT_PAGE, validate=validate.Range(1, MAX_PAGE))

@@ -18,6 +18,7 @@ from marshmallow import (
 
 from models.database import Document
 from models.events import Json
+from models.fields import one_line
 from models.times import to_text
 
 PASSWORD_MIN = 8
@@ -91,16 +92,6 @@ def email_key(email: str) -> str:
     """Fold an address so that two spellings of one are equal (Unicode NFKC_Casefold)."""
     folded = unicodedata.normalize("NFKC", email.strip()).casefold()
     return unicodedata.normalize("NFKC", folded)
-
-
-def one_line(text: str) -> None:
-    """Refuse control characters, line and paragraph separators.
-
-    Raises:
-        ValidationError: there is one.
-    """
-    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp", "Cs"} for character in text):
-        raise ValidationError("Control characters and line breaks are not allowed.")
 
 
 @cache

@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate, val
 
 from models.chat.records import is_channel_name
 from models.chat.statuses import AVAILABLE, AWAY, BUSY
+from models.fields import WholeNumber, is_text, one_line
 from models.stories.schema import React
 
 TEXT = "text"
@@ -28,45 +29,21 @@ DEFAULT_PAGE = 50
 _SEQ_MAX = 10**10 - 1
 
 
-def _is_text(text: str) -> None:
-    """Refuse NUL and halves of surrogate pairs: JSON can spell them, databases and UTF-8 cannot."""
-    if "\0" in text:
-        raise ValidationError("NUL is not text.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValidationError("Not valid Unicode text.") from error
-
-
-def _one_line(text: str) -> None:
-    if not text.isprintable() or not text.strip():
-        raise ValidationError("Write one line of printable text.")
-
-
 def _channel_name(text: str) -> None:
     if not is_channel_name(text):
         raise ValidationError("Letters, digits and _ . : - only, 64 at most.")
 
 
-class _Whole(fields.Integer):
-    """A whole number, as JSON or as the text that query strings have; 1.5 is not cut to 1."""
-
-    def _validated(self, value: Any) -> int:
-        if isinstance(value, (float, bool)):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
-
-
 def _id(**options: Any) -> fields.String:
-    return fields.String(validate=[validate.Length(1, MAX_ID), _is_text], **options)
+    return fields.String(validate=[validate.Length(1, MAX_ID), is_text], **options)
 
 
 def _seq(**options: Any) -> fields.Integer:
-    return _Whole(validate=validate.Range(0, _SEQ_MAX), **options)
+    return WholeNumber(validate=validate.Range(0, _SEQ_MAX), **options)
 
 
 def _limit() -> fields.Integer:
-    return _Whole(load_default=DEFAULT_PAGE, validate=validate.Range(1, MAX_PAGE))
+    return WholeNumber(load_default=DEFAULT_PAGE, validate=validate.Range(1, MAX_PAGE))
 
 
 class ConversationId(Schema):
@@ -98,7 +75,7 @@ class MessageBody(Schema):
     message). Only a message with attachments may have no content.
     """
 
-    content = fields.String(load_default="", validate=[validate.Length(max=MAX_CONTENT), _is_text])
+    content = fields.String(load_default="", validate=[validate.Length(max=MAX_CONTENT), is_text])
     message_type = fields.String(load_default=TEXT, validate=validate.OneOf(MESSAGE_TYPES))
     reply_to = _id(load_default=None, allow_none=True)
     attachments = fields.List(
@@ -107,7 +84,7 @@ class MessageBody(Schema):
     client_id = fields.String(
         load_default=None,
         allow_none=True,
-        validate=[validate.Length(1, MAX_ID), _is_text, _one_line],
+        validate=[validate.Length(1, MAX_ID), one_line],
     )
 
     @validates_schema
@@ -128,7 +105,7 @@ class SendMessage(ConversationId, MessageBody):
 class MessageEdit(Schema):
     """What an author may change: `content`."""
 
-    content = fields.String(required=True, validate=[validate.Length(max=MAX_CONTENT), _is_text])
+    content = fields.String(required=True, validate=[validate.Length(max=MAX_CONTENT), is_text])
 
 
 class EditMessage(MessageId, MessageEdit):
@@ -169,7 +146,7 @@ class ChangesQuery(ConversationId):
 class SearchQuery(ConversationId):
     """Messages with `text`, from those before the seq `before` on, latest first."""
 
-    text = fields.String(required=True, validate=[validate.Length(1, 200), _is_text])
+    text = fields.String(required=True, validate=[validate.Length(1, 200), is_text])
     before = _seq(load_default=None, allow_none=True)
     limit = _limit()
 
@@ -180,7 +157,7 @@ class CreateChannel(Schema):
     name = fields.String(required=True, validate=_channel_name)
     private = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     title = fields.String(
-        load_default=None, allow_none=True, validate=[validate.Length(1, MAX_TITLE), _one_line]
+        load_default=None, allow_none=True, validate=[validate.Length(1, MAX_TITLE), one_line]
     )
 
 
@@ -192,7 +169,7 @@ class CreateConversation(Schema):
 
     participants = fields.List(_id(), required=True, validate=validate.Length(1, MAX_MEMBERS - 1))
     title = fields.String(
-        load_default=None, allow_none=True, validate=[validate.Length(1, MAX_TITLE), _one_line]
+        load_default=None, allow_none=True, validate=[validate.Length(1, MAX_TITLE), one_line]
     )
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from models.diary.tasks_schema import DateField, client_id_field, is_text, one_line
+from models.diary.tasks_schema import DateField, client_id_field
+from models.fields import is_text, not_blank, one_line
 from models.pages import PageQuery
 
 MAX_TEXT = 20_000
@@ -24,14 +25,9 @@ def as_tag(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).lower().split())
 
 
-def _not_blank(text: str) -> None:
-    if not text.strip():
-        raise ValidationError("Write something.")
-
-
 class _Text(fields.String):
     def __init__(self, **options: Any) -> None:
-        super().__init__(validate=[validate.Length(1, MAX_TEXT), is_text, _not_blank], **options)
+        super().__init__(validate=[validate.Length(1, MAX_TEXT), is_text, not_blank], **options)
 
 
 class _Tag(fields.String):
@@ -119,6 +115,4 @@ class ListEntries(PageQuery):
 class SearchEntries(PageQuery):
     """What to look for: `text`, 1 to 100 characters, as they are; and which page."""
 
-    text = fields.String(
-        required=True, validate=[validate.Length(1, MAX_SEARCHED), is_text, one_line]
-    )
+    text = fields.String(required=True, validate=[validate.Length(1, MAX_SEARCHED), one_line])

@@ -7,11 +7,10 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from models.diary.tasks_schema import (
     DateField,
     client_id_field,
-    is_text,
-    one_line,
     title_field,
 )
 from models.diary.thousandths import NumberField
+from models.fields import is_text, one_line
 
 STEPS = "steps"
 NUMBER = "number"

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from models.diary.repeats import NONE, REPEATS
+from models.fields import is_text, one_line
 from models.pages import PageQuery
 
 NORMAL = "normal"
@@ -22,34 +23,6 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _YEARS = range(1900, 3000)
 """Far from both ends of the calendar, so that no zone and no repetition leads out of it."""
-
-
-def is_text(text: str) -> None:
-    """Refuse NUL and halves of surrogate pairs: JSON can spell them, databases and UTF-8 cannot.
-
-    Raises:
-        ValidationError: there is one.
-    """
-    if "\0" in text:
-        raise ValidationError("NUL is not text.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValidationError("Not valid Unicode text.") from error
-
-
-def one_line(text: str) -> None:
-    """Refuse line breaks, control characters, and what shows nothing at all.
-
-    Emoji sequences, and the marks by which Arabic and Hebrew are written, pass.
-
-    Raises:
-        ValidationError: it is no line of text.
-    """
-    if any(ord(character) < 32 or character in "\x7f\x85\u2028\u2029" for character in text):
-        raise ValidationError("Line breaks and control characters are not allowed.")
-    if not text.strip():
-        raise ValidationError("Write something.")
 
 
 class DateField(fields.Field[date]):
@@ -79,7 +52,7 @@ class TimeField(fields.Field[time]):
 def title_field(**options: Any) -> fields.String:
     """Give the field of a title: one line."""
     return fields.String(
-        validate=[validate.Length(1, MAX_TITLE), is_text, one_line],
+        validate=[validate.Length(1, MAX_TITLE), one_line],
         **options,
     )
 

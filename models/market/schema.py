@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from models.fields import WholeNumber, one_line
 from models.market.money import Price
 from models.pages import PageQuery
 
@@ -21,23 +22,10 @@ DEFAULT_DEPTH = 50
 _SIZE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ./-]{0,14}[A-Za-z0-9.])?")
 _SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def _is_line(text: str) -> None:
-    """Refuse blanks, line breaks, control characters and halves of surrogate pairs."""
-    if not text.strip():
-        raise ValidationError("Write something.")
-    if _CONTROL.search(text):
-        raise ValidationError("One line of text, without control characters.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValidationError("Not valid Unicode text.") from error
 
 
 def _line(limit: int, **options: Any) -> fields.String:
-    return fields.String(validate=[validate.Length(1, limit), _is_line], **options)
+    return fields.String(validate=[validate.Length(1, limit), one_line], **options)
 
 
 class Number(fields.Field[str]):
@@ -62,15 +50,6 @@ class Moment(fields.AwareDateTime):
         except OverflowError:
             raise ValidationError("A time beyond the calendar.") from None
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-class Whole(fields.Integer):
-    """A whole number, as JSON or as the text that query strings have; 1.5 is not cut to 1."""
-
-    def _validated(self, value: Any) -> int:
-        if isinstance(value, float | bool):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
 
 
 class CreateProduct(Schema):
@@ -115,7 +94,7 @@ class BookQuery(Schema):
     """Which part of a book: `size`, and `depth`, the levels of each side (1 to 200)."""
 
     size = fields.String(required=True)
-    depth = Whole(load_default=DEFAULT_DEPTH, validate=validate.Range(1, MAX_DEPTH))
+    depth = WholeNumber(load_default=DEFAULT_DEPTH, validate=validate.Range(1, MAX_DEPTH))
 
 
 class WhichBook(ProductId, BookQuery):
@@ -126,7 +105,7 @@ class SalesQuery(PageQuery):
     """Which sales: of one `size` or all; `days` of daily prices (0 to 366)."""
 
     size = fields.String(load_default=None)
-    days = Whole(load_default=30, validate=validate.Range(0, 366))
+    days = WholeNumber(load_default=30, validate=validate.Range(0, 366))
 
 
 class OffersQuery(PageQuery):

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from models.fields import WholeNumber, is_text, not_blank
 from models.pages import DEFAULT_PAGE, MAX_PAGE
 
 TYPES = (
@@ -32,19 +33,6 @@ MAX_ID = 2**53 - 1
 """The largest number that JSON programs keep exactly."""
 
 
-def _is_unicode(text: str) -> None:
-    """Refuse halves of surrogate pairs: JSON can spell them, UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValidationError("Not valid Unicode text.") from error
-
-
-def _not_blank(text: str) -> None:
-    if not text.strip():
-        raise ValidationError("Write something.")
-
-
 def _is_link(text: str) -> None:
     """Accept a path of the web client or an http(s) address: clients open what they are given."""
     if not text:
@@ -61,16 +49,7 @@ def _is_link(text: str) -> None:
     raise ValidationError('Not a path like "/orders/1" or an http address.')
 
 
-class _WholeNumber(fields.Integer):
-    """A whole number, as JSON or as the text of a query string; neither 1.5 nor true is one."""
-
-    def _validated(self, value: Any) -> int:
-        if isinstance(value, (float, bool)):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
-
-
-class UserId(_WholeNumber):
+class UserId(WholeNumber):
     """An account id: a number in the documents, text elsewhere; loads as text."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
@@ -81,7 +60,7 @@ class UserId(_WholeNumber):
 
 
 def _id(**options: Any) -> fields.Integer:
-    return _WholeNumber(validate=validate.Range(0, MAX_ID), **options)
+    return WholeNumber(validate=validate.Range(0, MAX_ID), **options)
 
 
 class SendNotification(Schema):
@@ -94,19 +73,19 @@ class SendNotification(Schema):
     user_id = UserId(required=True)
     type = fields.String(required=True, validate=validate.OneOf(TYPES))
     title = fields.String(
-        required=True, validate=[validate.Length(1, MAX_TITLE), _not_blank, _is_unicode]
+        required=True, validate=[validate.Length(1, MAX_TITLE), not_blank, is_text]
     )
     message = fields.String(
-        required=True, validate=[validate.Length(1, MAX_MESSAGE), _not_blank, _is_unicode]
+        required=True, validate=[validate.Length(1, MAX_MESSAGE), not_blank, is_text]
     )
     link = fields.String(
-        load_default="", validate=[validate.Length(max=MAX_LINK), _is_unicode, _is_link]
+        load_default="", validate=[validate.Length(max=MAX_LINK), is_text, _is_link]
     )
     send_push = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     idempotency_key = fields.String(
         load_default=None,
         allow_none=True,
-        validate=[validate.Length(1, MAX_KEY), _is_unicode],
+        validate=[validate.Length(1, MAX_KEY), is_text],
     )
 
 
@@ -119,7 +98,7 @@ class InboxQuery(Schema):
 
     after = _id(load_default=None, allow_none=True)
     before = _id(load_default=None, allow_none=True)
-    limit = _WholeNumber(load_default=DEFAULT_PAGE, validate=validate.Range(1, MAX_PAGE))
+    limit = WholeNumber(load_default=DEFAULT_PAGE, validate=validate.Range(1, MAX_PAGE))
     archived = fields.Boolean(load_default=False)
 
 

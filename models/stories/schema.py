@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from models.fields import is_text, not_blank
+
 PUBLIC = "PUBLIC"
 PRIVATE = "PRIVATE"
 
@@ -22,19 +24,6 @@ _ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INT64 = 2**63
 _ZERO_WIDTH_JOINER = "\u200d"
 _INFORMATION_SOURCE = "\u2139"
-
-
-def _is_unicode(text: str) -> None:
-    """Refuse halves of surrogate pairs: JSON can spell them, UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValidationError("Not valid Unicode text.") from error
-
-
-def _not_blank(text: str) -> None:
-    if not text.strip():
-        raise ValidationError("Write something.")
 
 
 def _is_emoji_like(text: str) -> None:
@@ -80,9 +69,7 @@ class CreateStory(Schema):
     that nobody else will see the story. The author need not be in it. Repeated ids count once.
     """
 
-    text = fields.String(
-        required=True, validate=[validate.Length(1, MAX_TEXT), _not_blank, _is_unicode]
-    )
+    text = fields.String(required=True, validate=[validate.Length(1, MAX_TEXT), not_blank, is_text])
     visibility = fields.String(required=True, validate=validate.OneOf((PUBLIC, PRIVATE)))
     audience_user_ids = fields.List(
         AccountId(), load_default=list, validate=validate.Length(max=MAX_AUDIENCE)

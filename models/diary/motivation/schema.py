@@ -4,20 +4,14 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from models.fields import is_text
+
 CHALLENGE_MAX = 500
 """Characters: a paragraph about what is difficult."""
 
 CALMEST, MOST_STRESSED = 1, 10
 DEFAULT_STRESS = 5
 """What the documents' clients send when nothing is said."""
-
-
-def _is_unicode(text: str) -> None:
-    """Refuse halves of surrogate pairs: JSON can spell them, UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValidationError("Not valid Unicode text.") from error
 
 
 class _StressLevel(fields.Integer):
@@ -44,7 +38,7 @@ class RequestMotivation(Schema):
             validate.Length(
                 max=CHALLENGE_MAX, error=f"Must not be longer than {CHALLENGE_MAX} characters."
             ),
-            _is_unicode,
+            is_text,
         ],
     )
     stress_level = _StressLevel(
