@@ -4,19 +4,18 @@ import asyncio
 from typing import Protocol
 
 from models.accounts import Account
-from models.chat.conversations import Conversations, not_found, rooms_of
+from models.chat.conversations import not_found, rooms_of
 from models.chat.events import ConversationAdded, MemberAdded, MemberLeft
-from models.chat.members import Members
+from models.chat.part import Ground, Part
 from models.chat.presence import Presence
 from models.chat.records import CHANNEL, DIRECT, conversation_json, person_of, user_json
 from models.chat.schema import MAX_MEMBERS
-from models.chat.turns import Turns
 from models.database import Document
 from models.errors import Conflict, Invalid, NotFound
-from models.events import Json, Publisher
+from models.events import Json
 from models.identity import Identity
 from models.rooms import user_room
-from models.times import Clock, to_text
+from models.times import to_text
 
 
 class Directory(Protocol):
@@ -32,30 +31,17 @@ class Directory(Protocol):
         """Give the account known by this id."""
 
 
-class Membership:
+class Membership(Part):
     """Who belongs to which conversation.
 
     A member's own record is written before the conversation lets the account in, and removed after
     it does no more: what a crash leaves between the two gives no access and is not listed.
     """
 
-    def __init__(
-        self,
-        conversations: Conversations,
-        members: Members,
-        presence: Presence,
-        directory: Directory,
-        publisher: Publisher,
-        turns: Turns,
-        clock: Clock,
-    ) -> None:
-        self._conversations = conversations
-        self._members = members
+    def __init__(self, ground: Ground, presence: Presence, directory: Directory) -> None:
+        super().__init__(ground)
         self._presence = presence
         self._directory = directory
-        self._publisher = publisher
-        self._turns = turns
-        self._clock = clock
 
     async def create_channel(
         self, caller: Identity, *, name: str, private: bool, title: str | None

@@ -2,48 +2,35 @@
 
 from models.chat import records
 from models.chat.attachments import Attachments
-from models.chat.changes import Changes
-from models.chat.conversations import Conversations, rooms_of
+from models.chat.conversations import rooms_of
 from models.chat.events import Mentioned, MessageDeleted, MessageUpdated, NewMessage
-from models.chat.members import Members
 from models.chat.mentions import mentioned
+from models.chat.part import Ground, Part
 from models.chat.presence import Presence
 from models.chat.records import message_json, person_of
 from models.chat.sending import Sending, SendKey
-from models.chat.turns import Turns
 from models.database import Document
 from models.errors import Conflict, Forbidden, Invalid, NotFound
-from models.events import Json, Publisher
+from models.events import Json
 from models.identity import Identity
 from models.rooms import user_room
-from models.times import Clock
 
 
-class Messages:
+class Messages(Part):
     """What authors do. All of it happens in the conversation's turn, so that every connection of
     this process hears it in the order of `seq` and `revision`."""
 
     def __init__(
         self,
-        conversations: Conversations,
-        members: Members,
-        changes: Changes,
+        ground: Ground,
         sending: Sending,
         attachments: Attachments,
         presence: Presence,
-        publisher: Publisher,
-        turns: Turns,
-        clock: Clock,
     ) -> None:
-        self._conversations = conversations
-        self._members = members
-        self._changes = changes
+        super().__init__(ground)
         self._sending = sending
         self._attachments = attachments
         self._presence = presence
-        self._publisher = publisher
-        self._turns = turns
-        self._clock = clock
 
     async def send(
         self,

@@ -12,6 +12,7 @@ from models.chat.lists import Lists
 from models.chat.members import Members
 from models.chat.membership import Directory, Membership
 from models.chat.messages import Messages
+from models.chat.part import Ground
 from models.chat.presence import Listener, Presence
 from models.chat.reactions import Reactions
 from models.chat.reading import Reading
@@ -62,24 +63,12 @@ class Chat:
             channels_per_connection=channels_per_connection,
         )
         self.attachments = Attachments(database, conversations, clock, max_bytes=upload_bytes)
-        self.messages = Messages(
-            conversations,
-            members,
-            changes,
-            Sending(database, conversations.messages),
-            self.attachments,
-            self.presence,
-            publisher,
-            turns,
-            clock,
-        )
-        self.reading = Reading(
-            conversations, members, self.messages, changes, publisher, turns, clock
-        )
-        self.reactions = Reactions(self.messages, changes, publisher, turns, clock)
-        self.membership = Membership(
-            conversations, members, self.presence, directory, publisher, turns, clock
-        )
+        ground = Ground(conversations, members, changes, publisher, turns, clock)
+        sending = Sending(database, conversations.messages)
+        self.messages = Messages(ground, sending, self.attachments, self.presence)
+        self.reading = Reading(ground, self.messages)
+        self.reactions = Reactions(ground, self.messages)
+        self.membership = Membership(ground, self.presence, directory)
         self.lists = Lists(conversations, members, self.presence)
 
     async def prepare(self) -> None:

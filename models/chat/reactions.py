@@ -1,37 +1,26 @@
 """Reactions: each account may give a message several emoji, each once."""
 
-from models.chat.changes import Changes
 from models.chat.conversations import rooms_of
 from models.chat.events import MessageReacted, MessageUnreacted
 from models.chat.messages import Messages, deleted
+from models.chat.part import Ground, Part
 from models.chat.records import message_json, person_of, place_of, reaction, user_json
-from models.chat.turns import Turns
 from models.database import Document
 from models.errors import Conflict
-from models.events import Json, Publisher
+from models.events import Json
 from models.identity import Identity
-from models.times import Clock, to_text
+from models.times import to_text
 
 MAX_REACTIONS = 2_000
 """On one message, which holds them all: about 40 KB in every page that shows it."""
 
 
-class Reactions:
+class Reactions(Part):
     """Gives and takes back reactions; both raise as `Messages.find`."""
 
-    def __init__(
-        self,
-        messages: Messages,
-        changes: Changes,
-        publisher: Publisher,
-        turns: Turns,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, ground: Ground, messages: Messages) -> None:
+        super().__init__(ground)
         self._messages = messages
-        self._changes = changes
-        self._publisher = publisher
-        self._turns = turns
-        self._clock = clock
 
     async def react(self, caller: Identity, message_id: str, *, emoji: str) -> dict[str, Json]:
         """Add a reaction; gives the message. Giving it again changes nothing and tells nobody.

@@ -1,44 +1,28 @@
 """Reading: pages of history by seq, read marks, unread counts, search."""
 
-from models.chat.changes import Changes
-from models.chat.conversations import Conversations, rooms_of
+from models.chat.conversations import rooms_of
 from models.chat.events import ConversationRead, MessageRead
-from models.chat.members import Members
 from models.chat.messages import Messages, message_not_found
+from models.chat.part import Ground, Part
 from models.chat.records import message_json, person_of, user_json
-from models.chat.turns import Turns
 from models.database import Document
 from models.errors import Forbidden
-from models.events import Json, Publisher
+from models.events import Json
 from models.identity import Identity
 from models.rooms import user_room
-from models.times import Clock, to_text
+from models.times import to_text
 
 SEARCH_WINDOW = 100
 SEARCH_MAX = 2_000
 """Messages that one search looks through before it answers with where to go on."""
 
 
-class Reading:
+class Reading(Part):
     """What readers do."""
 
-    def __init__(
-        self,
-        conversations: Conversations,
-        members: Members,
-        messages: Messages,
-        changes: Changes,
-        publisher: Publisher,
-        turns: Turns,
-        clock: Clock,
-    ) -> None:
-        self._conversations = conversations
-        self._members = members
+    def __init__(self, ground: Ground, messages: Messages) -> None:
+        super().__init__(ground)
         self._messages = messages
-        self._changes = changes
-        self._publisher = publisher
-        self._turns = turns
-        self._clock = clock
 
     async def history(
         self,
