@@ -26,11 +26,15 @@ class Mailbox:
         return not self._packets
 
     def put(self, packet: Packet) -> None:
-        """Add a packet; a waiting poll will take it."""
+        """Add a packet; a waiting poll will take it.
+
+        `unsent_bytes` counts all but the first, which may be one large answer.
+        """
         if self._packets is None:
-            self._packets = []
-        self._packets.append(packet)
-        self.unsent_bytes += len(packet.text)
+            self._packets = [packet]
+        else:
+            self._packets.append(packet)
+            self.unsent_bytes += len(packet.text)
         self.wake()
 
     def take(self) -> list[Packet]:

@@ -124,9 +124,8 @@ class Session:
             self._enqueue(packet)
 
     def _enqueue(self, packet: Packet) -> None:
-        behind = self.mailbox.unsent_bytes > 0
         self.mailbox.put(packet)
-        if behind and self.mailbox.unsent_bytes > self._owner.unsent_bytes:
+        if self.mailbox.unsent_bytes > self._owner.unsent_bytes:
             self.close(Reason.TRANSPORT_ERROR)
 
     # Long-polling. `polling.py` turns these into HTTP.

@@ -58,6 +58,7 @@ class WebSocket(outbox.Outgoing, asyncio.BufferedProtocol):
         "_parser",
         "_parts",
         "_transport",
+        "_uncounted",
         "_unsent",
         "listener",
     )
@@ -68,6 +69,7 @@ class WebSocket(outbox.Outgoing, asyncio.BufferedProtocol):
         self.listener = listener
         self._parser = FrameParser(Side.SERVER, state=State.OPEN, max_size=message_bytes)
         self._unsent = unsent_bytes
+        self._uncounted = 0
         self._transport: asyncio.Transport | None = None
         self._parts: bytearray | None = None
         self._kind = Opcode.TEXT
@@ -81,20 +83,22 @@ class WebSocket(outbox.Outgoing, asyncio.BufferedProtocol):
     def queue(self, data: bytes) -> None:
         """Send `data` behind all that the kernel has not taken yet; too much closes with 1013.
 
-        One large answer is not too much for a peer that has read everything before it.
+        What is sent to a peer that has read everything before it is not counted, nor what is left
+        of it while it is on its way: it may be one large answer.
         """
         transport = self._transport
         if transport is None:
             return
-        behind = transport.get_write_buffer_size() > 0
+        if transport.get_write_buffer_size() == 0:
+            self._uncounted = len(data)
         transport.write(data)
-        if behind and transport.get_write_buffer_size() > self._unsent:
+        if transport.get_write_buffer_size() > self._uncounted + self._unsent:
             self._too_slow(transport)
 
     def _too_slow(self, transport: asyncio.Transport) -> None:
         if self.open:
             self.close(CloseCode.TRY_AGAIN_LATER, "too slow")
-        elif transport.get_write_buffer_size() > 2 * self._unsent:
+        elif transport.get_write_buffer_size() > self._uncounted + 2 * self._unsent:
             # A flood of pings by a peer that reads no pongs must not fill memory.
             transport.abort()
 

@@ -222,7 +222,10 @@ async def test_an_answer_beyond_the_limit_reaches_who_reads_it(serve: Serve) -> 
     # More than the kernel takes at once, whatever its buffers.
     large = "x" * 20_000_000
     session.send(Packet(MESSAGE, large))
+    await asyncio.sleep(0)
+    session.send(Packet(MESSAGE, "meanwhile"))
     assert await wire.receive() == MESSAGE + large
+    assert await wire.receive() == MESSAGE + "meanwhile"
     session.send(Packet(MESSAGE, "next"))
     assert await wire.receive() == MESSAGE + "next"
 
