@@ -37,6 +37,10 @@ class Limits:
     request_bytes: int = 1_048_576
     """A REST body."""
 
+    idle_connection_s: int = 100
+    """A connection without a request, or with one whose head does not come to its end: platforms'
+    routers keep theirs open for 90 seconds, and it should not be this side that closes them."""
+
     unsent_bytes: int = 1_048_576
     """Bytes waiting for one slow client; past it the client is closed with 1013."""
 

@@ -118,6 +118,18 @@ async def test_sigterm_does_not_wait_for_the_slow(start_server):
     unfinished.close()
 
 
+async def test_a_request_that_never_begins_is_not_waited_for(start_server):
+    """Connections that say nothing, or never finish the head of a request, are closed."""
+    program = await start_server(LIMIT_IDLE_CONNECTION_S="1")
+    host, port = program.doors.url.removeprefix("http://").split(":")
+    for said in (b"", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(said)
+        assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
+        writer.close()
+    assert await program.stop() == 0
+
+
 async def ping_forever(client):
     """Keep frames coming until the server closes; gives the close code."""
     with suppress(ConnectionError):

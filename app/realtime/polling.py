@@ -14,6 +14,9 @@ from app.realtime.session import Reason, Session
 
 _COMPRESS_FROM_BYTES = 1024
 
+BODY_S = 30.0
+"""For the body of a POST to come."""
+
 
 class Refusal(Enum):
     """Why a request is refused: code and message, as the Node server has them."""
@@ -78,7 +81,7 @@ async def push(session: Session, request: web.Request, max_bytes: int) -> web.Re
         session.close(Reason.TRANSPORT_ERROR)
         return refuse(Refusal.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except (MalformedPacketError, web.RequestPayloadError, OSError):
-        # The last two: a broken encoding, and a client that went away.
+        # The last two: a broken encoding, and a client that went away or is too slow.
         session.close(Reason.TRANSPORT_ERROR)
         return refuse(Refusal.BAD_REQUEST)
     finally:
@@ -88,10 +91,11 @@ async def push(session: Session, request: web.Request, max_bytes: int) -> web.Re
 
 async def _read(request: web.Request, max_bytes: int) -> bytes:
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > max_bytes:
-            raise web.HTTPRequestEntityTooLarge(max_bytes, len(body))
+    async with asyncio.timeout(BODY_S):
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > max_bytes:
+                raise web.HTTPRequestEntityTooLarge(max_bytes, len(body))
     return bytes(body)
 
 

@@ -1,17 +1,22 @@
 """`/api/v1/uploads`: files for chat messages."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from http import HTTPStatus
+from typing import TypeVar
 from urllib.parse import quote
 
 from aiohttp import BodyPartReader, ClientPayloadError, ETag, MultipartReader, web
 
+from app.rest import requests
 from app.rest.ranges import Unsatisfiable, wanted_range
 from app.rest.requests import chat_caller
 from models.chat.attachments import Attachments
 from models.database import Document
 from models.errors import Invalid, Unreadable
 from models.files import TooLarge
+
+T = TypeVar("T")
 
 FIELDS = ("conversation_id", "channel_id")
 FIELD_BYTES = 256
@@ -117,7 +122,7 @@ async def _form(request: web.Request) -> tuple[str, BodyPartReader]:
     try:
         form = await request.multipart()
         for _ in range(FORM_FIELDS):
-            part = await form.next()
+            part = await _soon(form.next())
             if part is None:
                 break
             if isinstance(part, MultipartReader):
@@ -136,7 +141,7 @@ async def _form(request: web.Request) -> tuple[str, BodyPartReader]:
 
 async def _text(part: BodyPartReader) -> str:
     data = b""
-    while chunk := await part.read_chunk(READ_BYTES):
+    while chunk := await _soon(part.read_chunk(READ_BYTES)):
         data += chunk
         if len(data) > FIELD_BYTES:
             raise Invalid(
@@ -147,10 +152,19 @@ async def _text(part: BodyPartReader) -> str:
 
 async def _content(part: BodyPartReader) -> AsyncIterator[bytes]:
     try:
-        while chunk := await part.read_chunk(READ_BYTES):
+        while chunk := await _soon(part.read_chunk(READ_BYTES)):
             yield bytes(chunk)
     except _MALFORMED:
         raise _unreadable() from None
+
+
+async def _soon(piece: Awaitable[T]) -> T:
+    """Wait for a piece of the form: all of it may take long, none of them may."""
+    try:
+        async with asyncio.timeout(requests.BODY_S):
+            return await piece
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(reason="The form stopped coming") from None
 
 
 def _unreadable() -> Unreadable:

@@ -1,5 +1,6 @@
 """What REST handlers share: validated input, and who is asking."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
@@ -18,6 +19,9 @@ UNPROVED: web.AppKey[DevelopmentCredentials] = web.AppKey("unproved", Developmen
 
 WHEN_NAMED: web.RequestKey[Callable[[str], Awaitable[None]]] = web.RequestKey("when_named")
 """Who waits to know the caller of this request; see `named`."""
+
+BODY_S = 30.0
+"""For a body to come; a megabyte takes as long on a bad telephone line."""
 
 
 class _Parser(AIOHTTPParser):
@@ -130,10 +134,13 @@ async def raw_body(request: web.Request) -> bytes:
 
     Raises:
         Unreadable: it was cut short.
-        web.HTTPException: 413 too large.
+        web.HTTPException: 413 too large, 408 too slow.
     """
     try:
-        return await request.read()
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(reason=f"The body did not come in {BODY_S:g} s") from None
     except web.HTTPRequestEntityTooLarge:
         limit = request.client_max_size
         raise web.HTTPRequestEntityTooLarge(

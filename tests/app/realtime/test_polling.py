@@ -7,7 +7,9 @@ import zlib
 
 import pytest
 from aiohttp import ClientSession
+from yarl import URL
 
+from app.realtime import polling
 from app.realtime.inbox import HIGH_WATER
 from app.realtime.packets import MESSAGE, Packet
 from tests.app.realtime.conftest import Serve
@@ -267,3 +269,19 @@ async def test_a_server_says_goodbye(served: Served, http: ClientSession) -> Non
     await served.engine.disconnect(poller.sid)
     assert await poll == (200, "1")
     assert await served.reason() == "server disconnect"
+
+
+async def test_a_post_that_does_not_come(
+    served: Served, http: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that stops in the middle of a POST loses its session."""
+    monkeypatch.setattr(polling, "BODY_S", 0.05)
+    poller = await Poller.open(http, served)
+    url = URL(poller.url)
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(
+        f"POST {url.raw_path_qs} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n4be".encode()
+    )
+    assert await served.reason() == "transport error"
+    assert served.heard == []
+    writer.close()

@@ -1,5 +1,6 @@
 """Reading requests: every bad body has a precise problem document."""
 
+import asyncio
 import gzip
 import io
 from typing import Any
@@ -9,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from marshmallow import Schema, fields
 
+from app.rest import requests
 from app.rest.errors import problems
 from app.rest.requests import bearer_token, body, query
 
@@ -168,3 +170,14 @@ async def test_bearer(client: Client, header: str, token: str | None) -> None:
     """A token is what follows `Bearer`, in any case."""
     response = await client.get("/token", headers={"Authorization": header})
     assert await response.json() == token
+
+
+async def test_a_body_that_does_not_come(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that stops in the middle of its body is told so, and let go."""
+    monkeypatch.setattr(requests, "BODY_S", 0.05)
+    reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+    head = "POST /things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writer.write(f'{head}Content-Length: 20\r\n\r\n{{"name"'.encode())
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    writer.close()
