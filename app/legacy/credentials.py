@@ -45,10 +45,9 @@ async def by_chat_token_or_email(request: web.Request) -> Identity:
 
 async def by_token_or_path(request: web.Request) -> Identity:
     """Take a token; in development mode without one the path's `user_id` (`diary.md`)."""
-    token = _token(request)
-    if not token and UNPROVED in request.app:
+    if not _token(request) and UNPROVED in request.app:
         return await request.app[UNPROVED].by_path(request.match_info["user_id"])
-    return await request.app[AUTHENTICATE](token)
+    return await by_token(request)
 
 
 class ByPath:

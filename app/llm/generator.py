@@ -8,19 +8,20 @@ parameters beside them are where these servers differ, and one refuses what anot
 import asyncio
 import json
 import logging
-import unicodedata
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from marshmallow import ValidationError
 
 from app import strict_json
 from app.llm.breaker import CircuitBreaker, Open
 from app.settings import Settings
 from models.diary.motivation.port import GeneratorFailed, Prompt
 from models.errors import Unreadable
+from models.fields import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -209,6 +210,8 @@ def _checked(answer: bytes) -> str:
     line = " ".join(text.split())
     if len(line) > TEXT_MAX:
         raise GeneratorFailed(f"the text has {len(line)} characters")
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in line):
-        raise GeneratorFailed("the text has control characters")
+    try:
+        one_line(line)
+    except ValidationError:
+        raise GeneratorFailed("the text has control characters") from None
     return line

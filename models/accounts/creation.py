@@ -14,6 +14,7 @@ from models.accounts.keys import AccountKeys
 from models.accounts.schema import Account
 from models.database import Database, Document
 from models.errors import Conflict, Unavailable
+from models.numbers import next_number
 from models.times import Clock
 
 PROVISION_TRIES = 40
@@ -53,7 +54,7 @@ class Creation:
         """
         while True:
             document = self._document(
-                await self._next_number(),
+                await next_number(self._counters, "accounts"),
                 email=email,
                 name=name,
                 phone=phone,
@@ -148,19 +149,6 @@ class Creation:
     async def _give_back(self, claimed: list[str], account_id: str) -> None:
         for key in claimed:
             await self._keys.release(key, account_id)
-
-    async def _next_number(self) -> int:
-        while True:
-            try:
-                counter = await self._counters.find_one_and_update(
-                    {"_id": "accounts"}, {"$inc": {"value": 1}}, upsert=True, return_document=True
-                )
-            except DuplicateKeyError:
-                # Two first accounts at once: the other one made the counter.
-                continue
-            assert counter is not None
-            number: int = counter["value"]
-            return number
 
 
 def taken(key: str) -> Conflict:

@@ -8,10 +8,10 @@ from models.accounts.creation import Creation, taken
 from models.accounts.keys import AccountKeys
 from models.accounts.linking import Linking, looks_like_account_id
 from models.accounts.passwords import Passwords
-from models.accounts.schema import Account
+from models.accounts.schema import Account, existing
 from models.accounts.sessions import Session, Sessions
 from models.database import Database, Document
-from models.errors import Forbidden, NotFound, Unauthorized
+from models.errors import Forbidden, Unauthorized
 from models.times import Clock, now
 
 PAGE_MAX = 100
@@ -108,7 +108,7 @@ class Accounts:
             NotFound: code `account_not_found`.
         """
         found = await self._accounts.find_one({"_id": account_id})
-        return Account.of(_existing(found))
+        return Account.of(existing(found))
 
     async def find(self, account_id: str) -> Account | None:
         """Give the account with this id, if there is one."""
@@ -223,16 +223,10 @@ class Accounts:
         found = await self._accounts.find_one_and_update(
             {"_id": account_id}, {"$set": values}, return_document=True
         )
-        return Account.of(_existing(found))
+        return Account.of(existing(found))
 
 
 def _enabled(account: Account) -> Account:
     if account.disabled:
         raise Forbidden("This account is disabled.", code="account_disabled")
     return account
-
-
-def _existing(found: Document | None) -> Document:
-    if found is None:
-        raise NotFound("There is no such account.", code="account_not_found")
-    return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from marshmallow import (
     Schema,
@@ -17,6 +17,7 @@ from marshmallow import (
 )
 
 from models.database import Document
+from models.errors import NotFound
 from models.events import Json
 from models.fields import one_line
 from models.times import to_text
@@ -86,6 +87,20 @@ class Account:
             "time_zone": self.time_zone,
             "language": self.language,
         }
+
+
+Found = TypeVar("Found")
+
+
+def existing(found: Found | None) -> Found:
+    """Give what was found of an account.
+
+    Raises:
+        NotFound: code `account_not_found`: nothing.
+    """
+    if found is None:
+        raise NotFound("There is no such account.", code="account_not_found")
+    return found
 
 
 def email_key(email: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from models.diary.tasks_schema import DateField, client_id_field
+from models.diary.fields import DateField, client_id_field
 from models.fields import is_text, not_blank, one_line
 from models.pages import PageQuery
 

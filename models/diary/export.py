@@ -3,13 +3,12 @@
 import datetime
 from collections.abc import Awaitable, Callable
 
-from models.accounts import Account
+from models.accounts.schema import Account, existing
 from models.diary.entries import Entries
 from models.diary.entries_events import DiaryCleared
 from models.diary.goals import Goals
 from models.diary.motivation.operations import Motivation
 from models.diary.tasks import Tasks
-from models.errors import NotFound
 from models.events import Json, Publisher
 from models.idempotency import Idempotency
 from models.identity import Identity
@@ -51,9 +50,7 @@ class Export:
             NotFound: code `account_not_found`.
         """
         account_id = identity.account_id
-        account = await self._find_account(account_id)
-        if account is None:
-            raise NotFound("There is no such account.", code="account_not_found")
+        account = existing(await self._find_account(account_id))
         goals = await self._goals.export(account_id)
         owned = [goal for goal in goals if goal["owner"] == account.public_id]
         ever = (datetime.date.min, datetime.date.max)

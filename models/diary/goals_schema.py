@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from models.diary.tasks_schema import (
+from models.diary.fields import (
     DateField,
     client_id_field,
     title_field,

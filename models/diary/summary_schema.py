@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from models.diary.tasks_schema import DateField
+from models.diary.fields import DateField
 
 MAX_WEEKS = 53
 """A year, wherever its weeks begin."""

@@ -16,9 +16,9 @@ from models.database import Database, Document
 from models.errors import Conflict, Forbidden, Invalid, NotFound
 from models.events import Json
 from models.identity import Identity
-from models.market.numbers import next_number
 from models.market.operators import Operators
 from models.market.records import product_json
+from models.numbers import next_number
 from models.pages import DEFAULT_PAGE, Position, cut, newest_first
 from models.times import Clock
 

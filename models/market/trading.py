@@ -15,12 +15,12 @@ from models.identity import Identity
 from models.market.book import Book
 from models.market.journal import Journal, book_id
 from models.market.livebook import LiveBook
-from models.market.numbers import Numbers
 from models.market.orders import Orders
 from models.market.products import Products
 from models.market.projection import CLOSED_BY, OPEN, Projection
 from models.market.records import offer_json
 from models.market.schema import DEFAULT_DEPTH
+from models.numbers import Numbers
 from models.pages import DEFAULT_PAGE, Position, cut, newest_first
 from models.times import Clock, now
 

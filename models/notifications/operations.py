@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from models.accounts.schema import existing
 from models.database import Database, Document
-from models.errors import Conflict, NotFound
+from models.errors import Conflict
 from models.events import Json, Publisher
 from models.notifications.inbox import Inbox
 from models.notifications.log import Log
@@ -91,8 +92,7 @@ class Notifications:
             NotFound: code `account_not_found`.
             Conflict: code `idempotency_key_reused`: with another content.
         """
-        if await self._find_account(user_id) is None:
-            raise NotFound("There is no such account.", code="account_not_found")
+        existing(await self._find_account(user_id))
         content = Content(type, title, message, link)
         # Causes of domains begin with a type: a service's key is kept apart from them.
         cause = None if idempotency_key is None else f"service:{idempotency_key}"

@@ -21,7 +21,7 @@ from models.diary.motivation.catalogue_schema import (
     CatalogueFile,
 )
 from models.diary.motivation.port import Progress
-from models.diary.motivation.words import fill, one_line, plain, quote, searchable
+from models.diary.motivation.words import fill, on_one_line, plain, quote, searchable
 
 DEFAULT_LANGUAGE = "en"
 PROGRESS_TITLE_MAX = 60
@@ -191,4 +191,4 @@ def _piece(text: str) -> Piece:
 
 
 def _pieces(texts: Iterable[str]) -> tuple[Piece, ...]:
-    return tuple(_piece(one_line(text)) for text in texts)
+    return tuple(_piece(on_one_line(text)) for text in texts)

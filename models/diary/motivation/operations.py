@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from uuid import uuid4
 
-from models.accounts.schema import Account
+from models.accounts.schema import Account, existing
 from models.database import Database, Document
 from models.diary.motivation.catalogue import load_catalogues
 from models.diary.motivation.catalogue_schema import CRISIS, GENTLE
@@ -14,8 +14,7 @@ from models.diary.motivation.events import MotivationGenerated
 from models.diary.motivation.port import Generator, GeneratorFailed, ProgressOf, Prompt
 from models.diary.motivation.recent import NEVER, Memories
 from models.diary.motivation.schema import DEFAULT_STRESS
-from models.diary.motivation.words import one_line
-from models.errors import NotFound
+from models.diary.motivation.words import on_one_line
 from models.events import Json, Publisher
 from models.identity import Identity
 from models.limits import RateLimit
@@ -86,10 +85,8 @@ class Motivation:
         """
         account_id = identity.account_id
         self._limit.check(account_id)
-        account = await self._find_account(account_id)
-        if account is None:
-            raise NotFound("There is no such account.", code="account_not_found")
-        challenge = one_line(current_challenge)
+        account = existing(await self._find_account(account_id))
+        challenge = on_one_line(current_challenge)
         catalogue = self._catalogues.of(account.language)
         request = Request(
             catalogue=catalogue,

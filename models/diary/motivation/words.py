@@ -19,7 +19,7 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u00b4`", "'"))
 _PLAIN_D = str.maketrans({"đ": "d"})
 
 
-def one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """Fold control characters and breaks into blanks, and drop what is invisible or half."""
     kept = (_folded(character) for character in text)
     return " ".join("".join(kept).split())
@@ -27,7 +27,7 @@ def one_line(text: str) -> str:
 
 def quote(text: str, max_length: int = QUOTE_MAX) -> str:
     """Cut words to be put between quotation marks; empty when nothing is left to quote."""
-    line = one_line(text).translate(_INNER_QUOTES).rstrip(_ENDS)
+    line = on_one_line(text).translate(_INNER_QUOTES).rstrip(_ENDS)
     if len(line) <= max_length:
         return line
     end = max_length - 1

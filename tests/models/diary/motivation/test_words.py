@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.diary.motivation.words import QUOTE_MAX, fill, one_line, plain, quote, searchable
+from models.diary.motivation.words import QUOTE_MAX, fill, on_one_line, plain, quote, searchable
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from models.diary.motivation.words import QUOTE_MAX, fill, one_line, plain, quot
 )
 def test_one_line(text, line):
     """Breaks and control characters become blanks; what is invisible goes, emoji stay whole."""
-    assert one_line(text) == line
+    assert on_one_line(text) == line
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from models.market.numbers import Numbers, next_number
+from models.numbers import Numbers, next_number
 
 
 @pytest.fixture
