@@ -10,6 +10,7 @@ from app.settings import Settings
 from models.database import Database
 from models.events import Publisher
 from models.notifications.operations import FindAccount, Notifications
+from models.notifications.push_drops import PushDrops
 from models.notifications.subscriptions import Subscriptions
 from models.times import now
 
@@ -37,7 +38,8 @@ def add_notifications(
         from app.push.vapid import VapidKeys
 
         keys = VapidKeys(settings.vapid_private_key, settings.vapid_subject)
-        sender = WebPushSender(keys, subscriptions, public_only=public_only)
+        drops = PushDrops(database, now)
+        sender = WebPushSender(keys, subscriptions, drops, public_only=public_only)
 
         async def ending(app: web.Application) -> AsyncIterator[None]:
             yield

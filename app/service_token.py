@@ -8,7 +8,7 @@ from models.errors import Unauthorized
 class ServiceToken:
     """Checks `Bearer <SERVICE_TOKEN>`.
 
-    Without a token set, nobody is let in, except in development: there the documented lines work
+    Without a token set, no one is let in, except in development: there the documented lines work
     as printed, from this machine.
     """
 
@@ -21,13 +21,15 @@ class ServiceToken:
         """Whether callers have to show a token."""
         return not self._open
 
-    def check(self, authorization: str | bytes | None) -> None:
+    def check(self, authorization: str | bytes | None, *, trusted: bool = True) -> None:
         """Let a caller in by its `authorization` (RFC 6750), in constant time.
+
+        `trusted`: False for a web page that may not go without a token (`Origins.trusts`).
 
         Raises:
             Unauthorized: code `service_token_invalid`.
         """
-        if self._open:
+        if self._open and trusted:
             return
         given = authorization.encode() if isinstance(authorization, str) else authorization or b""
         scheme, _, token = given.partition(b" ")

@@ -14,11 +14,22 @@ from typing import Any
 
 import uvloop
 
-from bench import scenarios
+from bench import inward, scenarios
 from bench.chat import chat
 from bench.market import market, market_depth
 from bench.reaction import reaction
-from bench.server import BARE, NODE, NODE_WS, OURS, OURS_RAW, STOCK, Kind, node_is_there
+from bench.server import (
+    BARE,
+    BUN,
+    NODE,
+    NODE_WS,
+    OURS,
+    OURS_RAW,
+    OURS_RECOVERING,
+    STOCK,
+    Kind,
+    is_there,
+)
 
 Figures = dict[str, float]
 
@@ -30,6 +41,9 @@ class Scenario:
     title: str
     kinds: tuple[Kind, ...]
     measure: Callable[[Kind], Awaitable[Any]]
+
+
+_INWARD = (OURS, NODE, BUN)
 
 
 def _scenarios(members: int) -> list[Scenario]:
@@ -52,6 +66,16 @@ def _scenarios(members: int) -> list[Scenario]:
             lambda kind: scenarios.fanout(kind, members, rounds=stock_slower(kind, rounds)),
         ),
         Scenario(
+            "Recovery: one event to a room of 1,000, with its offset and kept",
+            (OURS_RECOVERING, OURS),
+            lambda kind: scenarios.fanout(kind, 1000, rounds=200),
+        ),
+        Scenario(
+            f"Recovery: {room} idle connections that can come back",
+            (OURS_RECOVERING, OURS),
+            lambda kind: scenarios.memory(kind, members),
+        ),
+        Scenario(
             "Bursts: 10 events in one turn of the loop to a room of 1,000",
             (OURS, NODE),
             lambda kind: scenarios.fanout(kind, 1000, rounds=40, burst=10),
@@ -71,6 +95,16 @@ def _scenarios(members: int) -> list[Scenario]:
             (OURS_RAW, NODE_WS),
             lambda kind: scenarios.memory(kind, members),
         ),
+        Scenario("The way in: tiny commands with an ack from 100 clients", _INWARD, inward.echo),
+        *(
+            Scenario(
+                f"The way in: a typing game of {players} players in rooms of six",
+                _INWARD,
+                lambda kind, players=players: inward.game(kind, players),  # type: ignore[misc]
+            )
+            for players in (300, 900)
+        ),
+        Scenario("The way in: connections accepted with a token", _INWARD, inward.accepted),
         Scenario(
             f"One recipient among {room} idle connections, 200 events a second",
             (OURS, NODE),
@@ -95,8 +129,13 @@ def _scenarios(members: int) -> list[Scenario]:
 
 
 _WHOLE: tuple[tuple[str, Callable[[], Awaitable[Any]]], ...] = (
+    (
+        "Whole application: connections accepted with a token and its account",
+        inward.accepted_by_application,
+    ),
+    ("Whole application: chat messages of eight clients in one channel", inward.messages),
     ("Whole application: REST reaction to frame at the author's two clients", reaction),
-    ("Whole application: chat in a channel of 1,000 on two doors, and a long history", chat),
+    ("Whole application: chat in a channel of 1,000 over two transports, and a long history", chat),
     ("Whole application: the market's matches, their notifications, and a deep book", market),
     ("Whole application: CPU for a match by the depth of its book", market_depth),
 )
@@ -108,7 +147,7 @@ async def _run(runs: int, members: int, only: str) -> Iterable[str]:
     for scenario in _scenarios(members):
         if only.lower() not in scenario.title.lower():
             continue
-        kinds = [kind for kind in scenario.kinds if kind.command[0] != "node" or node_is_there()]
+        kinds = [kind for kind in scenario.kinds if is_there(kind)]
         figures: dict[Kind, list[Figures]] = {kind: [] for kind in kinds}
         for run in range(runs):
             for kind in kinds:
@@ -168,8 +207,11 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only scenarios whose title has this text")
     parser.add_argument("--write", type=Path, help="also write the table to this file")
     args = parser.parse_args()
-    if not node_is_there():
+    if not is_there(NODE):
         print("Node's servers are left out: run `npm ci` in bench/peers first.", file=sys.stderr)
+    if not is_there(BUN):
+        how = "`npm ci` and `node node_modules/bun/install.js`"
+        print(f"Bun's engine is left out: run {how} in bench/peers first.", file=sys.stderr)
     command = f"python -m bench --runs {args.runs} --members {args.members}"
     table = "\n".join(uvloop.run(_run(args.runs, args.members, args.only)))
     print(table)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.settings import Settings
-from app.store import open_store
+from app.storage import open_store
 from bench.ports import connect, free_port
 from bench.server import SECRET
 from models.database import Database
@@ -32,10 +32,15 @@ class Application:
         return f"http://127.0.0.1:{self.port}"
 
     def cpu_s(self) -> float:
-        """Give the process's user and system time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(") ")[2]
-        user, system = fields.split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        """Return the user and system time so far of the process and its workers."""
+        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
+        return sum(_cpu_s(pid) for pid in [str(self.pid), *workers.split()])
+
+
+def _cpu_s(pid: str) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2]
+    user, system = fields.split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 async def _nothing(database: Database) -> None:
@@ -44,9 +49,12 @@ async def _nothing(database: Database) -> None:
 
 @asynccontextmanager
 async def application(
-    fill: Callable[[Database], Awaitable[None]] = _nothing,
+    fill: Callable[[Database], Awaitable[None]] = _nothing, **variables: str
 ) -> AsyncIterator[Application]:
-    """Run the application on a database that `fill` has filled; tokens are signed with `SECRET`."""
+    """Run the application on a database that `fill` has filled; tokens are signed with `SECRET`.
+
+    `variables` are further settings.
+    """
     with tempfile.TemporaryDirectory() as folder:
         environ = {
             **os.environ,
@@ -58,6 +66,13 @@ async def application(
             "LOG_LEVEL": "WARNING",
             # What is measured is the server, not how it holds people back.
             "LIMIT_MESSAGES_PER_S": "1000000",
+            "LIMIT_MESSAGES_BURST": "1000000",
+            "LIMIT_WRITES_PER_S": "1000000",
+            "LIMIT_WRITES_BURST": "1000000",
+            "LIMIT_READS_PER_S": "1000000",
+            "LIMIT_READS_BURST": "1000000",
+            "LIMIT_CONNECTIONS_PER_ACCOUNT": "1000000",
+            **variables,
         }
         os.environ.update(DATA_DIR=folder, MONGODB_DATABASE=DATABASE)
         store = await open_store(Settings.from_env())
@@ -76,5 +91,5 @@ async def application(
 
 
 def p50_p99(values: list[float]) -> tuple[float, float]:
-    """Give the median and the 99th percentile."""
+    """Return the median and the 99th percentile."""
     return statistics.median(values), statistics.quantiles(values, n=100)[98]

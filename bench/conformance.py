@@ -1,6 +1,6 @@
 """A server for the official suites: `python -m bench.conformance [--port 3000]`.
 
-`/engine.io/` echoes messages; `/socket.io/` answers as `v5-current.md` ("Test suite") describes;
+`/engine.io/` echoes messages; `/socket.io/` answers as the test suite of protocol version 5 asks;
 `/echo` is a bare WebSocket for the Autobahn fuzzing client.
 The suites are `docs/engine.io-protocol/v4-test-suite` and `docs/socket.io-protocol/v5-test-suite`
 of socketio/socket.io.
@@ -14,19 +14,26 @@ import socketio
 import uvloop
 from aiohttp import web
 
-from app.realtime.engine import EngineServer
+from app.http.runner import build_runner
+from app.memory import BUDGET, Budget
+from app.realtime.engineio.engine import EngineServer
 from app.realtime.rooms import RoomManager
-from app.realtime.socketserver import SocketServer
-from app.realtime.upgrade import Upgrade
-from app.realtime.websocket import WebSocket
+from app.realtime.socketio.server import SocketServer
+from app.realtime.websocket.connection import WebSocket
+from app.realtime.websocket.upgrade import Upgrade
+from app.settings import Limits
 
 _AUTOBAHN_BYTES = 2**25
 """More than its largest message."""
+
+_BUDGET_BYTES = 2**30
 
 _HEARTBEAT: dict[str, Any] = {"ping_interval_s": 0.3, "ping_timeout_s": 0.2}
 
 
 class _Echo(socketio.AsyncNamespace):  # type: ignore[misc]
+    accepts_binary = True
+
     async def trigger_event(self, event: str, sid: str, *args: Any) -> Any:
         if event == "connect":
             _environ, auth = args
@@ -57,7 +64,10 @@ class _WebSocketEcho:
 
 async def _echo(request: web.Request) -> web.StreamResponse:
     socket = WebSocket(
-        _WebSocketEcho(), message_bytes=_AUTOBAHN_BYTES, unsent_bytes=_AUTOBAHN_BYTES
+        _WebSocketEcho(),
+        message_bytes=_AUTOBAHN_BYTES,
+        unsent_bytes=_AUTOBAHN_BYTES,
+        budget=request.app[BUDGET],
     )
     return Upgrade(request).to(socket)
 
@@ -65,6 +75,7 @@ async def _echo(request: web.Request) -> web.StreamResponse:
 def build() -> web.Application:
     """Make the application."""
     app = web.Application()
+    app[BUDGET] = Budget(_BUDGET_BYTES)
     engine = EngineServer(**_HEARTBEAT)
 
     async def echo(sid: str, message: str | bytes) -> None:
@@ -86,7 +97,7 @@ def build() -> web.Application:
 
 
 async def _serve(port: int) -> None:
-    runner = web.AppRunner(build())
+    runner = build_runner(build(), Limits())
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     print(f"listening on http://localhost:{port}")

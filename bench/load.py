@@ -6,6 +6,7 @@ import json
 import os
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SAMPLED = 16
@@ -83,7 +84,7 @@ class Crowd:
             client.transport.pause_reading()
 
     def expect(self, messages: int) -> "asyncio.Future[None]":
-        """Give a future that is done when so many more messages have come."""
+        """Return a future that is done when so many more messages have come."""
         self._target = self.received + messages
         self._reached = asyncio.get_running_loop().create_future()
         return self._reached
@@ -101,6 +102,9 @@ class Client(asyncio.Protocol):
     def __init__(self, crowd: Crowd, token: str, *, sampled: bool) -> None:
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.leaving = False
+        self.listener: Callable[[bytes], None] | None = None
+        """Gets each message once the client has joined; then none are counted."""
+
         self._crowd = crowd
         self._token = token
         self._sampled = sampled
@@ -157,6 +161,8 @@ class Client(asyncio.Protocol):
             payload = self._inflate(payload)
         if head & 0x0F == 0x9:
             self._send(0xA, payload)
+        elif self.listener is not None and payload != b"2":
+            self.listener(payload)
         elif self._joined and self._counts(payload):
             if self._sampled:
                 self._crowd.latencies_s.append(_age_s(payload, self._crowd.way.marker or b'"t":"'))
@@ -205,6 +211,14 @@ class Client(asyncio.Protocol):
         """Note a connection that the server ended."""
         if not self.leaving:
             self._crowd.lost += 1
+
+
+def masked_text(payload: bytes) -> bytes:
+    """Frame a short text message under a random mask, as browsers do."""
+    size, mask = len(payload), os.urandom(4)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    key = int.from_bytes((mask * (size // 4 + 1))[:size])
+    return b"\x81" + length + mask + (int.from_bytes(payload) ^ key).to_bytes(size)
 
 
 def _age_s(payload: bytes, marker: bytes) -> float:

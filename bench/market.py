@@ -17,10 +17,11 @@ from models.accounts import Account, Accounts, Passwords
 from models.database import Database, Document
 from models.identity import Identity
 from models.market.book import ASK
-from models.market.journal import Journal, book_id
+from models.market.journal import book_id
 from models.market.operators import Operators
 from models.market.products import Products
 from models.market.projection import Projection, new_offer
+from models.market.stored import JournalOffer
 from models.times import now
 
 CLIENTS = 8
@@ -116,7 +117,7 @@ async def _match_created(socket: aiohttp.ClientWebSocketResponse) -> None:
 
 async def _subscribed(app: Application, client: "Client", times: int) -> list[float]:
     follower = socketio.AsyncClient()
-    auth = {"token": client.token}
+    auth = {"token": client.token, "recovery": False}
     await follower.connect(app.url, auth=auth, namespaces=["/market"], transports=["websocket"])
     which = {"product_id": client.product_id, "size": DEEP}
     latencies = []
@@ -148,7 +149,7 @@ class Client:
             raise RuntimeError("the bid has met nobody")
 
     async def place(self, path: str, size: str, price: str = "200.00") -> dict[str, Any]:
-        """Bid or ask; gives the offer."""
+        """Bid or ask; returns the offer."""
         offer = {"product_id": self.product_id, "size": size, "price": price}
         url = f"/api/v1/{path}"
         async with self._http.post(url, json=offer, headers=self._headers) as response:
@@ -208,25 +209,23 @@ class Shop:
         for size, depth in self._depths.items():
             await self._write_book(database, size, depth)
         # After the documents: one index for all of them costs less than one entry for each.
-        await Projection(database, Journal(database)).prepare()
+        await Projection(database).prepare()
 
     async def _write_book(self, database: Database, size: str, depth: int) -> None:
         book = book_id(self._product_id, size)
-        # Many at once is what only a benchmark needs, so the store's face does not have it.
-        collection: Any = database["market_offers"]
+        offers = database["market_offers"]
         for first in range(1, depth + 1, AT_ONCE):
             seqs = range(first, min(first + AT_ONCE, depth + 1))
-            batch = [self._ask(book, size, seq) for seq in seqs]
-            await collection._collection.insert_many(batch)
-        await database["market_books"].insert_one({"_id": book, "done": depth, "last_sale": None})
+            await asyncio.gather(*(offers.insert_one(self._ask(book, size, seq)) for seq in seqs))
+        await database["market_books"].insert_one({"_id": book, "done": depth})
 
     def _ask(self, book: str, size: str, seq: int) -> Document:
-        offer = {
+        offer: JournalOffer = {
             "id": f"{book}:{seq}",
             "account_id": self._people[0].id,
             "side": ASK,
             "price": BEST + seq % LEVELS,
             "expires_at": None,
         }
-        where = {"book": book, "product_id": self._product_id, "size": size, "seq": seq}
-        return new_offer({**where, "at": now(), "offer": offer})
+        where = {"book": book, "product_id": self._product_id, "size": size}
+        return {**new_offer(offer, **where, seq=seq, at=now())}

@@ -23,7 +23,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 from wsproto.connection import Connection, ConnectionType
 
-from app.realtime.websocket import WebSocket
+from app.memory import Budget
+from app.realtime.websocket.connection import WebSocket
 
 FRAME_BYTES = 150
 FRAMES_IN_A_READ = 16
@@ -142,7 +143,7 @@ async def ours(counter: _Counter) -> asyncio.Server:
     """Serve with our connection, whose parser is that of websockets."""
 
     def connection() -> WebSocket:
-        return WebSocket(counter, message_bytes=65_536, unsent_bytes=65_536)
+        return WebSocket(counter, message_bytes=65_536, unsent_bytes=65_536, budget=Budget(1 << 30))
 
     return await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
 

@@ -3,25 +3,26 @@
 import asyncio
 import socket
 
-_TRIES = 200
 _WAIT_S = 0.05
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port that no one listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect as soon as somebody listens.
+async def connect(
+    port: int, within_s: float = 30.0
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect as soon as someone listens.
 
     Raises:
-        TimeoutError: nobody did within ten seconds.
+        TimeoutError: no one did in that time.
     """
-    for _ in range(_TRIES):
+    for _ in range(round(within_s / _WAIT_S)):
         try:
             return await asyncio.open_connection("127.0.0.1", port)
         except ConnectionRefusedError:

@@ -5,7 +5,7 @@ import statistics
 from dataclasses import dataclass
 
 from bench.load import Crowd
-from bench.server import Kind, Server, running, token, tokens
+from bench.server import DEAF, Kind, Server, running, token, tokens
 
 _SETTLE_S = 0.5
 _POLL_S = 0.05
@@ -116,7 +116,7 @@ async def _emptied(server: Server) -> None:
 
 
 async def _down_to(server: Server, wanted: int) -> int:
-    """Wait, not for ever, until there are `wanted` connections; gives how many there are."""
+    """Wait, not forever, until there are `wanted` connections; returns how many there are."""
     for _ in range(200):
         connections = (await server.stats()).connections
         if connections <= wanted:
@@ -171,7 +171,7 @@ async def slow_clients(kind: Kind, deaf: int, *, others: int = 200) -> SlowClien
     async with running(kind) as server:
         crowd, silent = Crowd(server.port, kind.way), Crowd(server.port, kind.way)
         await crowd.join(tokens(others))
-        await silent.join([token("deaf")] * deaf)
+        await silent.join([token(DEAF)] * deaf)
         await _rounds(server, crowd, others, rounds=200)
         before, crowd.latencies_s = crowd.latencies_s, []
         silent.stop_reading()

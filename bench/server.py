@@ -18,7 +18,12 @@ from bench.ports import connect, free_port
 from models.times import now
 
 PEERS = Path(__file__).parent / "peers"
+_BUN = PEERS / "node_modules" / "bun" / "bin" / "bun.exe"
 SECRET = secrets.token_hex(32)
+
+
+DEAF = "900000000"
+"""The account of clients that do not read; the peers know it, too."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ def _node(script: str) -> tuple[str, ...]:
 
 
 OURS = Kind("ours", _python("ours"), SOCKETIO)
+OURS_RECOVERING = Kind("ours, recovery", (*_python("ours"), "--recovery"), SOCKETIO)
 OURS_RAW = Kind("ours, raw", _python("ours"), RAW)
 BARE = Kind("bare send()", (*_python("ours"), "--bare"), SOCKETIO)
 """The floor: a loop that does nothing but `send` the same bytes on the same sockets."""
@@ -46,16 +52,22 @@ BARE = Kind("bare send()", (*_python("ours"), "--bare"), SOCKETIO)
 STOCK = Kind("stock", _python("stock"), SOCKETIO)
 NODE = Kind("node socket.io", _node("socketio.mjs"), SOCKETIO)
 NODE_WS = Kind("node ws", _node("ws.mjs"), RAW)
+BUN = Kind("bun engine", (str(_BUN), str(PEERS / "bun.mjs")), SOCKETIO)
 
 
-def node_is_there() -> bool:
-    """Whether the Node peers can be run."""
-    return shutil.which("node") is not None and (PEERS / "node_modules").is_dir()
+def is_there(kind: Kind) -> bool:
+    """Whether a server can be run here: what it is made of may not be installed."""
+    if kind.command[0] == "node":
+        return shutil.which("node") is not None and (PEERS / "node_modules").is_dir()
+    if kind is BUN:
+        # What npm puts there at first only says how to get the program.
+        return _BUN.is_file() and _BUN.stat().st_size > 1_000_000
+    return True
 
 
 def tokens(count: int) -> list[str]:
-    """Make a token for each of the users 0, 1, 2 …"""
-    return [token(str(number)) for number in range(count)]
+    """Make a token for each of the users 1, 2, 3 …"""
+    return [token(str(number)) for number in range(1, count + 1)]
 
 
 def token(user: str) -> str:
@@ -98,11 +110,11 @@ class Server:
         await self._command(f"turns {turns}")
 
     async def fill(self) -> None:
-        """Tell a large event to the user `deaf`."""
+        """Tell a large event to the user `DEAF`."""
         await self._command("fill")
 
     async def emit_one(self) -> None:
-        """Tell one event to user 0."""
+        """Tell one event to user 1."""
         await self._command("one")
 
     async def settled(self) -> Stats:

@@ -4,11 +4,14 @@ Operators that are safe on both are those the storage contract suite proves.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
 SortKeys = Sequence[tuple[str, int]]
+
+Record = TypeVar("Record")
+"""A `TypedDict` of the fields that each document of a collection has."""
 
 
 class UpdateResult(Protocol):
@@ -31,35 +34,35 @@ class DeleteResult(Protocol):
         """Documents removed."""
 
 
-class Cursor(Protocol):
-    """A query not yet run."""
+class TypedCursor(Protocol[Record]):
+    """A query not yet run, of documents that are records of one type."""
 
-    def sort(self, keys: SortKeys) -> "Cursor":
+    def sort(self, keys: SortKeys) -> "TypedCursor[Record]":
         """Order by several keys; 1 ascending, -1 descending."""
 
-    def limit(self, limit: int) -> "Cursor":
-        """Give at most `limit` documents."""
+    def limit(self, limit: int) -> "TypedCursor[Record]":
+        """Return at most `limit` documents."""
 
-    async def to_list(self, length: int | None) -> list[Document]:
+    async def to_list(self, length: int | None) -> list[Record]:
         """Run the query and collect at most `length` documents (None: all)."""
 
-    def __aiter__(self) -> AsyncIterator[Document]: ...
+    def __aiter__(self) -> AsyncIterator[Record]: ...
 
 
-class Collection(Protocol):
-    """One collection, every operation acknowledged before it returns."""
+class TypedCollection(Protocol[Record]):
+    """One collection of records, every operation acknowledged before it returns."""
 
-    async def insert_one(self, document: Document) -> object:
+    async def insert_one(self, document: Record) -> object:
         """Insert; raises `pymongo.errors.DuplicateKeyError` when the `_id` is taken."""
 
-    async def find_one(self, filter: Filter) -> Document | None:
-        """Give one matching document."""
+    async def find_one(self, filter: Filter) -> Record | None:
+        """Return one matching document."""
 
-    def find(self, filter: Filter, *, only: Sequence[str] = ()) -> Cursor:
+    def find(self, filter: Filter, *, only: Sequence[str] = ()) -> TypedCursor[Record]:
         """Prepare a query; with `only`, documents have these fields and their `_id`."""
 
-    async def find_ids(self, ids: Sequence[str]) -> list[Document]:
-        """Give those documents with these `_id`s that are there, in no certain order."""
+    async def find_ids(self, ids: Sequence[str]) -> list[Record]:
+        """Return those documents with these `_id`s that are there, in no certain order."""
 
     async def update_one(
         self, filter: Filter, update: Mapping[str, Any], *, upsert: bool = False
@@ -76,7 +79,7 @@ class Collection(Protocol):
         *,
         upsert: bool = False,
         return_document: bool = False,
-    ) -> Document | None:
+    ) -> Record | None:
         """Change one document and give it as it was, or as it is with `ReturnDocument.AFTER`."""
 
     async def delete_one(self, filter: Filter) -> DeleteResult:
@@ -90,6 +93,15 @@ class Collection(Protocol):
 
     async def create_index(self, keys: SortKeys) -> str:
         """Make an index if it is not there; not unique (natural keys go into `_id`)."""
+
+
+Cursor = TypedCursor[Document]
+Collection = TypedCollection[Document]
+
+
+def typed(collection: Collection, kind: type[Record]) -> TypedCollection[Record]:
+    """Return a collection whose documents are records of one type, a `TypedDict`."""
+    return cast(TypedCollection[Record], collection)
 
 
 class Database(Protocol):

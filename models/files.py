@@ -2,42 +2,84 @@
 
 https://github.com/mongodb/specifications/blob/master/source/gridfs/gridfs-spec.md
 
-Written with operations that both databases have: the embedded store's own GridFS class has no
-methods yet (tinymongo 1.3.1). What is in MongoDB can be read with any GridFS tool.
+Written with operations that both databases have. What is in MongoDB can be read with any GridFS
+tool.
 """
 
 import hashlib
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import datetime
+from http import HTTPStatus
+from typing import Generic, NotRequired, TypedDict, TypeVar
 
-from models.database import Database, Document
-from models.errors import Invalid
+from models.database import TypedCollection
+from models.error_codes import ErrorCode
+from models.errors import DomainError
 
 CHUNK_BYTES = 255 * 1024
 """The specification's default."""
 
 
-class TooLarge(Invalid):
+class TooLarge(DomainError):
     """There are more than `max_bytes`."""
 
-    code = "file_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code: ErrorCode = "request_too_large"
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"The file is larger than {max_bytes} bytes.")
         self.max_bytes = max_bytes
 
 
-class Files:
-    """One bucket.
+class FileMetadata(TypedDict):
+    """What a bucket keeps of each file besides what GridFS does."""
 
-    `metadata.complete` says that all chunks are written; before that, and after removal has begun,
-    a file is not to be read, and whoever keeps the bucket clean may remove it.
-    """
+    complete: bool
+    """Whether all chunks are written; before that, and after removal has begun, a file is not to be
+    read, and anyone who keeps the bucket clean may remove it."""
 
-    def __init__(self, database: Database, bucket: str) -> None:
-        self.files = database[f"{bucket}.files"]
-        self._chunks = database[f"{bucket}.chunks"]
+    sha256: NotRequired[str]
+    """Of the content, once that is complete."""
+
+
+Metadata = TypeVar("Metadata", bound=FileMetadata)
+
+
+class StoredFile(TypedDict, Generic[Metadata]):
+    """A document of `<bucket>.files`."""
+
+    _id: str
+    filename: str
+    length: int
+    """Bytes; 0 until the content is complete."""
+
+    chunkSize: int
+    uploadDate: datetime
+    metadata: Metadata
+
+
+class StoredChunk(TypedDict):
+    """A document of `<bucket>.chunks`."""
+
+    _id: str
+    """`<file>:<n>`."""
+
+    files_id: str
+    n: int
+    """0, 1, 2 …"""
+
+    data: bytes
+
+
+class Files(Generic[Metadata]):
+    """One bucket."""
+
+    def __init__(
+        self, files: TypedCollection[StoredFile[Metadata]], chunks: TypedCollection[StoredChunk]
+    ) -> None:
+        self.files = files
+        self._chunks = chunks
 
     async def prepare(self) -> None:
         """Make the index that removal and other programs that read GridFS rely on."""
@@ -48,26 +90,25 @@ class Files:
         content: AsyncIterable[bytes],
         *,
         filename: str,
-        metadata: Document,
+        metadata: Metadata,
         at: datetime,
-        max_bytes: int,
-    ) -> Document:
-        """Store a file and give its document; `metadata` gets `sha256` and `complete`.
+        file_id: str | None = None,
+    ) -> StoredFile[Metadata]:
+        """Store a file and return its document; `metadata`, not complete, is completed.
 
-        Raises:
-            TooLarge: more than `max_bytes`; nothing is kept.
+        Nothing is kept of one whose content breaks off.
         """
-        file: Document = {
-            "_id": uuid.uuid4().hex,
+        file: StoredFile[Metadata] = {
+            "_id": file_id or uuid.uuid4().hex,
             "filename": filename,
             "length": 0,
             "chunkSize": CHUNK_BYTES,
             "uploadDate": at,
-            "metadata": {**metadata, "complete": False},
+            "metadata": metadata,
         }
         await self.files.insert_one(file)
         try:
-            length, digest = await self._write_chunks(file["_id"], content, max_bytes)
+            length, digest = await self._write_chunks(file["_id"], content)
         except BaseException:
             await self.remove(file["_id"])
             raise
@@ -81,27 +122,26 @@ class Files:
                 }
             },
         )
-        done = {**file["metadata"], "sha256": digest, "complete": True}
-        return {**file, "length": length, "metadata": done}
+        metadata["sha256"], metadata["complete"] = digest, True
+        return {**file, "length": length, "metadata": metadata}
 
-    async def find(self, file_id: str) -> Document | None:
-        """Give the document of a file that can be read."""
+    async def find(self, file_id: str) -> StoredFile[Metadata] | None:
+        """Return the document of a file that can be read."""
         file = await self.files.find_one({"_id": file_id})
         return file if file and file["metadata"]["complete"] else None
 
-    async def read(self, file: Document, first: int, last: int) -> AsyncIterator[bytes]:
-        """Give the bytes `first` to `last`, both included, a chunk at a time.
+    async def read(self, file: StoredFile[Metadata], first: int, last: int) -> AsyncIterator[bytes]:
+        """Return the bytes `first` to `last`, both included, a chunk at a time.
 
         Raises:
             EOFError: a chunk is missing: the file was removed meanwhile.
         """
-        size: int = file["chunkSize"]
+        size = file["chunkSize"]
         for n in range(first // size, last // size + 1):
             chunk = await self._chunks.find_one({"_id": _chunk_id(file["_id"], n)})
             if chunk is None:
                 raise EOFError(f"file {file['_id']} has no chunk {n}")
-            data: bytes = chunk["data"]
-            yield data[max(0, first - n * size) : last + 1 - n * size]
+            yield chunk["data"][max(0, first - n * size) : last + 1 - n * size]
 
     async def remove(self, file_id: str) -> None:
         """Remove a file; done again after a crash it goes on."""
@@ -109,15 +149,11 @@ class Files:
         await self._chunks.delete_many({"files_id": file_id})
         await self.files.delete_one({"_id": file_id})
 
-    async def _write_chunks(
-        self, file_id: str, content: AsyncIterable[bytes], max_bytes: int
-    ) -> tuple[int, str]:
+    async def _write_chunks(self, file_id: str, content: AsyncIterable[bytes]) -> tuple[int, str]:
         buffer, n, length = bytearray(), 0, 0
         digest = hashlib.sha256()
         async for part in content:
             length += len(part)
-            if length > max_bytes:
-                raise TooLarge(max_bytes)
             digest.update(part)
             buffer += part
             while len(buffer) >= CHUNK_BYTES:

@@ -3,28 +3,35 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+TOKEN_MAX = 8192
+"""Characters of a token; a Firebase ID token has about 1,200."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An account that proved itself at a door."""
+    """An account that proved itself."""
 
     account_id: str
-    """Decimal counter as text: `"1"`."""
+    """A decimal number below 2^53 as text."""
 
     email: str | None
     public_id: str
-    """The id by which other chat users know the account: phone, Firebase uid or `account_id`."""
+    """The id by which strangers know the account: its Firebase uid, `account_id`, or the phone
+    number of an account that came through one in development."""
 
     name: str | None = None
     session_id: str | None = None
     """The login session behind our own JWT, else None."""
+
+    credential_version: int = 0
+    """The account's version when the credential was accepted; a revocation names a higher one."""
 
     expires_at: float | None = None
     """When the credential ends, seconds since the epoch; None for one that does not."""
 
 
 class Authenticate(Protocol):
-    """Turns a token into an `Identity`, the same for every door."""
+    """Turns a token into an `Identity`, the same for every transport."""
 
     async def __call__(self, token: str | None) -> Identity:
         """Verify `token`.

@@ -9,7 +9,7 @@ from models.database import Collection
 
 
 async def next_number(counters: Collection, name: str, count: int = 1) -> int:
-    """Take the next numbers of a counter, 1 first; gives the last one.
+    """Take the next numbers of a counter, 1 first; returns the last one.
 
     Those that are not used leave gaps.
     """
@@ -37,7 +37,7 @@ class Numbers:
         self._lock = asyncio.Lock()
 
     async def next(self) -> int:
-        """Give a number that nobody else gets; of one process each is higher than the last."""
+        """Return a number that no one else gets; of one process each is higher than the last."""
         async with self._lock:
             if not self._taken:
                 last = await next_number(self._counters, self._name, self._at_once)

@@ -6,21 +6,26 @@ repeat nor hide others.
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypedDict, TypeVar
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import ValidationError, validate
 
 from models.database import Document
-from models.fields import WholeNumber
+from models.fields import Input, Text, WholeNumber
+
+Item = TypeVar("Item")
+Found = TypeVar("Found", bound=Mapping[str, Any])
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_MAX_TEXT = 256
+MAX_CURSOR = 400
+"""Characters: the longest ids are those of a payment provider, 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Position:
         Raises:
             ValueError: it is something else.
         """
-        if len(text) > _MAX_TEXT:
+        if len(text) > MAX_CURSOR:
             raise ValueError("a cursor is never this long")
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         try:
@@ -60,28 +65,40 @@ class Position:
             raise ValueError("a time beyond the calendar") from error
 
     def following(self, time_field: str) -> list[Document]:
-        """Give the `$or` arms that match what comes after this position."""
+        """Return the `$or` arms that match what comes after this position."""
         return [
             {time_field: {"$lt": self.moment}},
             {time_field: self.moment, "_id": {"$lt": self.id}},
         ]
 
 
+class Page(TypedDict, Generic[Item]):
+    """A page of a list."""
+
+    items: list[Item]
+    next: str | None
+    """What to send as `after` for the next page; null on the last one."""
+
+
 def newest_first(time_field: str) -> list[tuple[str, int]]:
-    """Give the sort order that positions are about."""
+    """Return the sort order that positions are about."""
     return [(time_field, -1), ("_id", -1)]
 
 
-def cut(found: list[Document], limit: int, time_field: str) -> tuple[list[Document], str | None]:
+def cut(found: list[Found], limit: int, time_field: str) -> tuple[list[Found], str | None]:
     """Cut up to `limit` + 1 documents found into those to show and the cursor of the next page."""
     shown = found[:limit]
     if len(found) <= limit:
         return shown, None
-    return shown, Position(shown[-1][time_field], shown[-1]["_id"]).to_text()
+    last: Mapping[str, Any] = shown[-1]
+    return shown, Position(last[time_field], last["_id"]).to_text()
 
 
-class PositionField(fields.String):
+class PositionField(Text):
     """A cursor of an earlier page."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(MAX_CURSOR, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -91,7 +108,7 @@ class PositionField(fields.String):
             raise ValidationError("Not a cursor of this list.") from error
 
 
-class PageQuery(Schema):
+class PageQuery(Input):
     """Which page: `after` (a `next` of the page before) and `limit` (1 to 100, 20 if absent)."""
 
     after = PositionField(load_default=None, allow_none=True)

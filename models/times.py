@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Gives the present time; domains take one so that tests can move it."""
+"""Returns the present time; domains take one so that tests can move it."""
 
 
 def now() -> datetime:
-    """Give the present time in UTC, cut to milliseconds."""
+    """Return the present time in UTC, cut to milliseconds."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

@@ -1,15 +1,14 @@
 """`/chat`: what clients may ask about channels, conversations and messages."""
 
-from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
+from datetime import datetime
 from typing import Any, ClassVar
 
-from marshmallow import Schema
-
 from models.chat import Chat, schema
-from models.chat.records import person_of
+from models.chat.api import CHAT
+from models.chat.views import FollowedChannelsView, LeftChannelView, SnapshotView
 from models.events import Json
+from models.fields import NoFields
 from models.identity import Identity
 from models.rooms import user_room
 from namespaces.base import Caller, Commands, command
@@ -18,139 +17,82 @@ Payload = dict[str, Any]
 
 
 class ChatCommands(Commands):
-    """The commands of chat, for every door; a `Caller` is a connection, until it has `left`.
+    """The commands of chat, for every transport; a `Caller` is a connection, until it has `left`.
 
     Whatever names a conversation takes `conversation_id` or `channel_id`: both mean the same.
     """
 
     domain: ClassVar[str] = "chat"
+    operations = CHAT
 
     def __init__(self, chat: Chat) -> None:
-        self._chat = chat
+        self.model = self._chat = chat
 
     def rooms_of(self, identity: Identity) -> Iterable[str]:
-        """Name the account's own room: what is said in its conversations is heard there."""
+        """Name the account's own room: what is said in its conversations is published there."""
         return (user_room(identity.account_id),)
 
     async def arrived(self, caller: Caller) -> Iterable[str]:
         """Note that the account is online; channels are joined by command."""
         connection = caller.connection
-        await self._chat.presence.arrived(connection, person_of(caller.identity))
+        await self._chat.presence.arrived(connection, caller.identity.account_id)
         return ()
 
     async def left(self, caller: Caller) -> None:
         """Leave every channel, and be offline if this was the last connection."""
         await self._chat.presence.left(caller.connection)
 
+    def places(self, caller: Caller) -> Json:
+        """Return the conversations that the connection has joined, and whether it follows."""
+        return self._chat.presence.places(caller.connection)
+
+    async def returned(self, caller: Caller, places: Json, away_since: datetime) -> bool:
+        """Join them again; no member is made, and no one sees more than its connection."""
+        return await self._chat.rejoin(caller.identity, caller.connection, places, away_since)
+
     async def follow(self, caller: Caller) -> list[str]:
-        """Join the account's channels, for doors whose clients cannot: after `arrived`."""
+        """Join the account's channels, for transports whose clients cannot: after `arrived`."""
         return await self._chat.follow(caller.identity, caller.connection)
 
-    async def listeners(self, callers: Iterable[Caller]) -> dict[str, int]:
-        """Count, for each public channel, the connections among these that have joined it."""
-        joined = (self._chat.presence.joined(caller.connection) for caller in callers)
-        counts = Counter(chain.from_iterable(joined))
-        public = await self._chat.lists.public(counts)
-        return {name: counts[name] for name in sorted(public)}
+    def joined(self, caller: Caller) -> frozenset[str]:
+        """Return the conversations that a connection has joined by name."""
+        return self._chat.presence.joined(caller.connection)
 
-    @command(schema.ConversationId)
-    async def join_channel(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Hear a channel, or an own conversation; gives a snapshot (see `Chat.join`)."""
+    async def public(self, conversation_ids: Iterable[str]) -> list[str]:
+        """Return, in order, which of these are public channels."""
+        return sorted(await self._chat.lists.public(conversation_ids))
+
+    @command(
+        schema.ConversationId,
+        errors=(
+            "conversation_not_found",
+            "channel_private",
+            "too_many_channels",
+            "connection_gone",
+            "not_a_member",
+        ),
+    )
+    async def join_channel(self, caller: Caller, payload: Payload) -> SnapshotView:
+        """Receive a channel, or an own conversation; returns a snapshot."""
         return await self._chat.join(caller.identity, caller.connection, **payload)
 
-    @command(schema.ConversationId)
-    async def leave_channel(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Hear it no more on this connection; gives `conversation_id`, `told`."""
+    @command(NoFields)
+    async def follow_channels(self, caller: Caller, payload: Payload) -> FollowedChannelsView:
+        """Receive the account's channels on this connection, and those it joins from now on.
+
+        For clients that show what is unread everywhere (see `Chat.follow`).
+        """
+        return {"channel_ids": await self._chat.follow(caller.identity, caller.connection)}
+
+    @command(schema.ConversationId, errors=("not_joined",))
+    async def leave_channel(self, caller: Caller, payload: Payload) -> LeftChannelView:
+        """Stop receiving it on this connection."""
         return await self._chat.leave(caller.connection, **payload)
 
-    @command(schema.SendMessage)
-    async def send_message(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Write; gives the message."""
-        return await self._chat.messages.send(caller.identity, **payload)
-
-    @command(schema.EditMessage)
-    async def edit_message(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Change the text of an own message; gives it."""
-        return await self._chat.messages.edit(caller.identity, **payload)
-
-    @command(schema.MessageId)
-    async def delete_message(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Delete an own message; gives its tombstone."""
-        return await self._chat.messages.delete(caller.identity, **payload)
-
-    @command(schema.ReactToMessage)
-    async def react(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Add a reaction; gives the message."""
-        return await self._chat.reactions.react(caller.identity, **payload)
-
-    @command(schema.ReactToMessage)
-    async def unreact(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Take a reaction back; gives the message."""
-        return await self._chat.reactions.unreact(caller.identity, **payload)
-
-    @command(schema.ConversationId)
+    @command(
+        schema.ConversationId,
+        errors=("conversation_not_found", "channel_private", "not_a_member", "not_joined"),
+    )
     async def typing(self, caller: Caller, payload: Payload) -> None:
-        """Tell the others that one is typing."""
-        await self._chat.typing(caller.identity, **payload)
-
-    @command(schema.ReadMessage)
-    async def message_read(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Have read up to a message; gives `conversation_id`, `read_seq`, `unread`."""
-        return await self._chat.reading.mark(caller.identity, **payload)
-
-    @command(schema.ChangeStatus)
-    async def status_change(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Say available, away or busy; gives `status`."""
-        person = person_of(caller.identity)
-        await self._chat.presence.change_status(person, payload["status"])
-        return {"status": payload["status"]}
-
-    @command(Schema)
-    async def heartbeat(self, caller: Caller, payload: Payload) -> None:
-        """Show a sign of life."""
-        await self._chat.statuses.beat(caller.identity.account_id)
-
-    @command(schema.HistoryQuery)
-    async def history(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Give a page of messages (see `Reading.history`)."""
-        return await self._chat.reading.history(caller.identity, **payload)
-
-    @command(schema.ChangesQuery)
-    async def changes(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Give messages that were changed while the client was away (see `Changes.after`)."""
-        return await self._chat.reading.changed(caller.identity, **payload)
-
-    @command(schema.SearchQuery)
-    async def search(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Find messages by text (see `Reading.search`)."""
-        return await self._chat.reading.search(caller.identity, **payload)
-
-    @command(schema.CreateChannel)
-    async def create_channel(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Make a channel; gives it."""
-        return await self._chat.membership.create_channel(caller.identity, **payload)
-
-    @command(schema.CreateConversation)
-    async def create_conversation(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Begin a conversation, or give the direct one of two."""
-        return await self._chat.membership.create_conversation(caller.identity, **payload)
-
-    @command(schema.InviteTo)
-    async def invite(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Let people into a group or a private channel; gives it."""
-        return await self._chat.membership.invite(caller.identity, **payload)
-
-    @command(schema.ConversationId)
-    async def leave_conversation(self, caller: Caller, payload: Payload) -> None:
-        """Be a member no more, of a group or a channel."""
-        await self._chat.membership.leave(caller.identity, **payload)
-
-    @command(Schema)
-    async def list_conversations(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Give the caller's conversations (see `Lists.conversations`)."""
-        return await self._chat.lists.conversations(caller.identity)
-
-    @command(schema.ChannelsQuery)
-    async def list_channels(self, caller: Caller, payload: Payload) -> dict[str, Json]:
-        """Give a page of the channels (see `Lists.channels`)."""
-        return await self._chat.lists.channels(caller.identity, **payload)
+        """Publish that the caller is typing; a channel must be joined by the connection."""
+        await self._chat.typing(caller.identity, caller.connection, **payload)

@@ -1,51 +1,48 @@
 """`/market`: what clients may ask about products, books, bids, asks and orders.
 
 Following a book: `subscribe_book` acks with the book as it stands at `seq`. From then on `book`
-events tell each change of a level with `seq` and `prev_seq`; some may come before the ack. A
+events carry each change of a level with `seq` and `prev_seq`; some may come before the ack. A
 client keeps them until it has the ack, drops those whose `seq` is not above the book's, and
-applies one whose `prev_seq` is the book's `seq`. With any other `prev_seq`, or a `book_heartbeat`
-of a higher `seq`, or of the same `seq` with another `checksum`, it has missed something and asks
-`get_book`. Where `more_bids` or `more_asks` is true, levels worse than the last one given are not
-known, and events beyond it are passed over.
+applies one whose `prev_seq` is the book's `seq`. Where `more_bids` or `more_asks` is true, levels
+worse than the last one given are not known, and of events about them it takes the `seq` only.
+
+It fetches the book anew with `get_book` after another `prev_seq`, after a `book_heartbeat` of a
+higher `seq`, when it knows fewer than `depth` levels of a side that had more, and when a heartbeat
+of the book's `seq` has another checksum than the levels that it knows: the one of `checksums` that
+covers as many as it knows, ten at most.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, ClassVar
-from uuid import uuid4
 
-from models.errors import Conflict
+from models.errors import Conflict, DomainError
 from models.events import Json
-from models.market.book import ASK, BID
+from models.identity import Identity
+from models.market.api import IN_MARKET
 from models.market.operations import Market
-from models.market.schema import (
-    MyOffers,
-    OfferId,
-    OrderId,
-    OrdersQuery,
-    PayOrder,
-    Place,
-    ProductId,
-    ProductQuery,
-    ShipOrder,
-    WhichBook,
-)
-from models.rooms import book_room
-from namespaces.base import Caller, command
-from namespaces.notifications import NotificationCommands
+from models.market.schema import WhichBook
+from models.market.views import BookView
+from models.rooms import book_room, user_room
+from namespaces.base import Caller, Commands, command
 
 MAX_FOLLOWED = 100
 """Books that one connection may follow: more than any page shows."""
 
 
-class MarketCommands(NotificationCommands):
-    """The commands of the market and its inbox; answers are those of the REST routes."""
+class MarketCommands(Commands):
+    """The commands of the market and of `/notifications`; answers are those of the REST routes."""
 
     domain: ClassVar[str] = "market"
+    operations = IN_MARKET
 
     def __init__(self, market: Market) -> None:
-        super().__init__(market.notifications)
-        self._market = market
+        self.model = self._market = market
         self._followed: dict[Caller, set[tuple[str, str]]] = {}
+
+    def rooms_of(self, identity: Identity) -> Iterable[str]:
+        """Return the account's own room."""
+        return (user_room(identity.account_id),)
 
     async def arrived(self, caller: Caller) -> Iterable[str]:
         """Remember a connection, so that none that has left can begin to follow."""
@@ -57,24 +54,42 @@ class MarketCommands(NotificationCommands):
         for which in self._followed.pop(caller, ()):
             self._market.followed.remove(which)
 
-    @command(WhichBook)
-    async def subscribe_book(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Follow a book; gives it as it stands."""
+    def places(self, caller: Caller) -> Json:
+        """Return the books that the connection follows."""
+        return [[*which] for which in sorted(self._followed.get(caller, ()))]
+
+    async def returned(self, caller: Caller, places: Json, away_since: datetime) -> bool:
+        """Follow them again."""
+        try:
+            for product_id, size in _books(places):
+                await self._market.products.in_size(product_id, size)
+                self._follow(caller, (product_id, size))
+        except DomainError:
+            return False
+        return True
+
+    def _follow(self, caller: Caller, which: tuple[str, str]) -> None:
+        followed = self._followed.get(caller)
+        if followed is None or which in followed:
+            return
+        if len(followed) >= MAX_FOLLOWED:
+            raise Conflict(f"You follow {MAX_FOLLOWED} books.", code="too_many_books")
+        caller.connection.enter(book_room(*which))
+        followed.add(which)
+        self._market.followed.add(which)
+
+    @command(WhichBook, errors=("product_not_found", "unknown_size", "too_many_books"))
+    async def subscribe_book(self, caller: Caller, payload: dict[str, Any]) -> BookView:
+        """Follow a book; returns it as it stands."""
         which = payload["product_id"], payload["size"]
         await self._market.products.in_size(*which)
-        followed = self._followed.get(caller)
-        if followed is not None and which not in followed:
-            if len(followed) >= MAX_FOLLOWED:
-                raise Conflict(f"You follow {MAX_FOLLOWED} books.", code="too_many_books")
-            # Before the book is read: what changes after that is heard, what changed before is in.
-            caller.connection.enter(book_room(*which))
-            followed.add(which)
-            self._market.followed.add(which)
+        # Before the book is read: what changes after that is heard, what changed before is in.
+        self._follow(caller, which)
         return await self._market.trading.book(**payload)
 
     @command(WhichBook)
     async def unsubscribe_book(self, caller: Caller, payload: dict[str, Any]) -> None:
-        """Follow a book no more."""
+        """Stop following a book."""
         which = payload["product_id"], payload["size"]
         followed = self._followed.get(caller, set())
         if which in followed:
@@ -82,78 +97,11 @@ class MarketCommands(NotificationCommands):
             self._market.followed.remove(which)
             caller.connection.leave(book_room(*which))
 
-    @command(WhichBook)
-    async def get_book(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Give a book as it stands."""
-        return await self._market.trading.book(**payload)
 
-    @command(ProductQuery)
-    async def list_products(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Give a page of products."""
-        return await self._market.products.search(**payload)
-
-    @command(ProductId)
-    async def get_product(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Give a product."""
-        return await self._market.products.get(**payload)
-
-    @command(Place)
-    async def place_bid(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Bid; gives the bid, matched or open."""
-        return await self._market.trading.place(caller.identity, BID, **payload)
-
-    @command(Place)
-    async def place_ask(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Ask; gives the ask, matched or open."""
-        return await self._market.trading.place(caller.identity, ASK, **payload)
-
-    @command(OfferId)
-    async def cancel(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Take an own bid or ask back; gives it."""
-        return await self._market.trading.cancel(caller.identity, None, payload["id"])
-
-    @command(MyOffers)
-    async def my_offers(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Give a page of the caller's bids or asks."""
-        return await self._market.trading.mine(caller.identity, **payload)
-
-    @command(OrdersQuery)
-    async def my_orders(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Give a page of the caller's orders."""
-        return await self._market.orders.mine(caller.identity, **payload)
-
-    @command(OrderId)
-    async def get_order(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Give an order."""
-        return await self._market.orders.get(caller.identity, **payload)
-
-    @command(PayOrder)
-    async def pay(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Pay as the buyer; gives the order."""
-        return await self._market.orders.pay(caller.identity, **payload, operation_id=uuid4().hex)
-
-    @command(ShipOrder)
-    async def ship(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Ship as the seller; gives the order."""
-        return await self._market.orders.ship(caller.identity, **payload, operation_id=uuid4().hex)
-
-    @command(OrderId)
-    async def deliver(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Confirm the delivery; gives the order."""
-        return await self._market.orders.deliver(
-            caller.identity, **payload, operation_id=uuid4().hex
-        )
-
-    @command(OrderId)
-    async def cancel_order(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Give up an order that is not paid; gives it."""
-        return await self._market.orders.cancel(
-            caller.identity, **payload, operation_id=uuid4().hex
-        )
-
-    @command(OrderId)
-    async def refund(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Json]:
-        """Give the money back; gives the order."""
-        return await self._market.orders.refund(
-            caller.identity, **payload, operation_id=uuid4().hex
-        )
+def _books(places: Json) -> Iterator[tuple[str, str]]:
+    """Return what `places` has noted."""
+    assert isinstance(places, list)
+    for each in places:
+        assert isinstance(each, list)
+        product_id, size = each
+        yield str(product_id), str(size)

@@ -23,7 +23,7 @@ async def channel_client(
 
 
 async def conversation_client(server: Server, name: str, **options: Any) -> RawClient:
-    """Connect to `/ws/{user_id}`; gives the client when it has arrived."""
+    """Connect to `/ws/{user_id}`; returns the client when it has arrived."""
     account = await server.account(name)
     target = f"/ws/{account.id}?token={server.issue(account)}"
     client = await server.open_at(target, **options)
@@ -37,7 +37,7 @@ async def socket_client(server: Server, name: str) -> SocketClient:
 
 
 async def conversation_of(server: Server, creator: str, *others: str) -> str:
-    """Begin a conversation; gives its id."""
+    """Begin a conversation; returns its id."""
     for name in others:
         await server.account(name)
     status, conversation = await server.call(
@@ -50,8 +50,26 @@ async def conversation_of(server: Server, creator: str, *others: str) -> str:
     return conversation["id"]
 
 
+async def befriend(server: Server, *names: str) -> str:
+    """Let people accept one another; returns the direct conversation of the first two."""
+    begun = [
+        await accepted(server, name, await conversation_of(server, other, name))
+        for position, name in enumerate(names)
+        for other in names[:position]
+    ]
+    return begun[0]
+
+
+async def accepted(server: Server, name: str, conversation_id: str) -> str:
+    """Accept a request over REST; returns its id."""
+    path = f"/api/v1/conversations/{conversation_id}/accept"
+    status, _ = await server.call(await server.token(name), "POST", path)
+    assert status == 200
+    return conversation_id
+
+
 async def send(server: Server, name: str, conversation_id: str, content: str) -> dict[str, Any]:
-    """Write a message over REST, as `channel-chat.md` does; gives it."""
+    """Write a message over REST, as `docs/older-apis/channel-chat.md` does; returns it."""
     status, answer = await server.call(
         await server.token(name),
         "POST",

@@ -1,11 +1,14 @@
 """What tests of chat share: people in an address book, and connections that remember."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from models.accounts import Account
+from models.accounts import Account, People
+from models.accounts.lookups import Lookups
 from models.chat import Chat
+from models.chat.usage import Quotas
 from models.database import Database
 from models.events import Event
 from models.identity import Identity
@@ -17,7 +20,7 @@ CHANNEL = "general"
 
 
 def person(number: int, name: str | None = None) -> Identity:
-    """Give an identity as a door would make it; even numbers are known by a phone number."""
+    """Return an identity as a door would make it; even numbers are known by a phone number."""
     public_id = f"+8491234{number:04d}" if number % 2 == 0 else str(number)
     return Identity(str(number), f"user{number}@example.com", public_id, name)
 
@@ -31,17 +34,20 @@ EVE = person(9, "Eve")
 class AddressBook:
     """Stands for the accounts: everybody whose number is below a hundred has one."""
 
-    async def find(self, account_id: str) -> Account | None:
-        return _account(int(account_id)) if account_id.isdecimal() else None
+    def __init__(self) -> None:
+        self.people = People(self.find_many)
 
-    async def find_by_email(self, email: str) -> Account | None:
-        number = email.removeprefix("user").removesuffix("@example.com")
-        return await self.find(number)
+    async def find_many(self, account_ids: Sequence[str]) -> list[Account]:
+        found = (_account(int(each)) for each in account_ids if each.isdecimal())
+        return [account for account in found if account is not None]
 
-    async def find_by_public_id(self, public_id: str) -> Account | None:
+    async def find_by_phone(self, phone: str) -> Account | None:
+        return None
+
+    async def resolve_participant(self, name: str) -> Account | None:
         for number in range(1, 100):
             found = _account(number)
-            if found and found.public_id == public_id:
+            if found and name in (found.id, found.email, found.public_id):
                 return found
         return None
 
@@ -79,13 +85,13 @@ class Connection:
         self._hall.connections.remove(self)
 
     def take(self, *names: str) -> list[dict]:
-        """Give the payloads heard since the last take, of these events or of all."""
+        """Return the payloads heard since the last take, of these events or of all."""
         taken = [data for name, data in self.heard if not names or name in names]
         self.heard.clear()
         return taken
 
     def take_names(self) -> list[str]:
-        """Give the names of what was heard since the last take."""
+        """Return the names of what was heard since the last take."""
         names = [name for name, _ in self.heard]
         self.heard.clear()
         return names
@@ -108,25 +114,41 @@ class Hall:
         return Connection(self, identity)
 
     def take(self, name: str | None = None) -> list[dict]:
-        """Give what was told since the last take, of one name or all."""
+        """Return what was told since the last take, of one name or all."""
         taken = [event.data() for event in self.published if name in (None, event.name)]
         self.published.clear()
         return taken
 
 
 def chat_on(database: Database, hall: Hall, clock: Clock, **changes: object) -> Chat:
-    """Give the chat of one more process on the database, not prepared yet."""
+    """Return the chat of one more process on the database, not prepared yet."""
     options: dict = {
         "upload_bytes": 1_000_000,
+        "upload_quotas": Quotas(10_000_000, 20_000_000),
+        "uploads_per_account": 4,
         "channels_per_connection": 20,
         "lease": LEASE,
+        "lookups": Lookups(1_000),
         "clock": clock,
+        "elapsed": getattr(clock, "elapsed", time.monotonic),
     }
     return Chat(database, hall, AddressBook(), **(options | changes))
 
 
+async def open_channel(chat: Chat, hall: Hall, name: str = CHANNEL) -> None:
+    """Leave a public channel that has no members and no messages, as its first joiner did."""
+    founder = person(98)
+    connection = hall.connect(founder)
+    await chat.presence.arrived(connection, founder.account_id)
+    await chat.join(founder, connection, name)
+    await chat.membership.leave(founder, name)
+    await chat.presence.left(connection)
+    connection.end()
+    hall.published.clear()
+
+
 async def together(*awaitables: object) -> list:
-    """Run all at the same time; gives their results in order."""
+    """Run all at the same time; returns their results in order."""
     return list(await asyncio.gather(*awaitables))
 
 

@@ -1,31 +1,38 @@
 """Fixtures that every test may use: settings, an open store, cheap passwords."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from pymongo import MongoClient
-from tinymongo.sharded_sqlite import ShardedSQLiteTableBackend
 
+from app.http.runner import build_runner
+from app.logs import OURS
 from app.main import create_app
-from app.settings import Settings
-from app.store import Store, open_store
+from app.settings import Limits, Settings
+from app.storage import Store, embedded_path, open_store
 from models.accounts import Accounts, Passwords
 from models.database import Database
+from tests import record_checker
+from tests.contract_checker import CHECKER
 from tests.recorder import RECORDER
 from tests.stories_world import HandClock
 
-pytest_plugins = ("tests.live", "tests.programs")
+pytest_plugins = ("tests.certificates", "tests.live", "tests.programs", "tests.redis_server")
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -33,6 +40,8 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 def pytest_configure() -> None:
     """Note from the first test on what is asked of a database."""
     RECORDER.install()
+    CHECKER.install()
+    record_checker.install(CHECKER.faults.append)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -52,94 +61,98 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def server_uri() -> str | None:
-    """Give the address of the MongoDB server to test with, without a database."""
+    """Return the address of the MongoDB server to test with, without a database."""
     uri = os.environ.get("MONGODB_URI")
     if not uri:
         return None
     return urlunsplit(urlsplit(uri)._replace(path="/"))
 
 
-@pytest.fixture(scope="session")
-def ferretdb() -> bool:
-    """Whether the server of `MONGODB_URI` is FerretDB."""
-    uri = server_uri()
-    if uri is None:
-        return False
-    with MongoClient(uri) as client:
-        return "ferretdbVersion" in client.admin.command("buildInfo")
+class BoundedServer(TestServer):
+    """aiohttp's server for tests, on connections as the program has them."""
+
+    async def _make_runner(self, **options: Any) -> web.AppRunner:
+        return build_runner(self.app, Limits(), **options)
 
 
 @pytest.fixture(autouse=True)
-def _atomic(request: pytest.FixtureRequest, ferretdb: bool) -> None:
-    if ferretdb and request.node.get_closest_marker("atomic"):
-        pytest.skip("FerretDB 1 does not change one document atomically")
+def as_documented() -> Iterator[None]:
+    """Fail a test in which an answer or an event is not as its document says."""
+    CHECKER.faults.clear()
+    yield
+    faults = [*dict.fromkeys(CHECKER.faults)]
+    CHECKER.faults.clear()
+    assert not faults, "\n".join(faults)
 
 
-EMBEDDED_NAME = "test"
+@pytest.fixture
+async def aiohttp_client() -> AsyncIterator[Any]:
+    """Start applications with a client each; in the place of pytest-aiohttp's fixture."""
+    async with AsyncExitStack() as stack:
+
+        async def start(app: web.Application) -> TestClient[web.Request, web.Application]:
+            return await stack.enter_async_context(TestClient(BoundedServer(app)))
+
+        yield start
+
+
+@pytest.fixture
+def logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave logging as pytest has set it up."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [*root.handlers])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr("threading.excepthook", None)
+    levels = {name: logging.getLogger(name).level for name in ("", *OURS)}
+    yield
+    logging.captureWarnings(False)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture(scope="session")
-def indexed_files(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """Files of an empty embedded store with every index: making those takes most of a test's time.
+def indexed_file(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """The file of an empty embedded store with every index; None when the tests run on a server.
 
-    None when the tests run on a server.
+    A copy of it spares a starting application the making of some eighty indexes.
     """
     if server_uri():
         return None
     folder = tmp_path_factory.mktemp("indexed")
 
-    async def lay_out() -> None:
+    async def lay_out() -> Path:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("DATA_DIR", str(folder))
-            app = await create_app(replace(Settings.from_env(), mongodb_database=EMBEDDED_NAME))
-        runner = web.AppRunner(app)
+            settings = Settings.from_env()
+            app = await create_app(settings)
+        runner = build_runner(app, Limits())
         await runner.setup()
         await runner.cleanup()
+        return embedded_path(settings)
 
-    asyncio.run(lay_out())
-    return folder
-
-
-@pytest.fixture(scope="session")
-def copies() -> Iterator[set[Path]]:
-    """The folders with copies of `indexed_files`.
-
-    tinymongo compares every index of every collection with its catalogue when it opens files, which
-    takes longer than most tests. It has done so for the original; of folders in this set it does
-    not do so again.
-    """
-    known: set[Path] = set()
-    check = ShardedSQLiteTableBackend._reconcile_manifest_schema
-
-    def check_unknown(self: Any) -> None:
-        if Path(self.path).parent in known:
-            self._ready_collections.update(self._manifest_collections())
-        else:
-            check(self)
-
-    with pytest.MonkeyPatch.context() as library:
-        library.setattr(ShardedSQLiteTableBackend, "_reconcile_manifest_schema", check_unknown)
-        yield known
+    return asyncio.run(lay_out())
 
 
 @pytest.fixture
 def settings(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    indexed_files: Path | None,
-    copies: set[Path],
+    indexed_file: Path | None,
 ) -> Iterator[Settings]:
     """Settings of a fresh development server; its database is dropped after the test."""
-    for name in ("DYNO", "ENVIRONMENT", "HOST", "PORT", "FIREBASE_PROJECT_ID"):
+    for name in ("DYNO", "ENVIRONMENT", "STORE", "HOST", "PORT", "FIREBASE_PROJECT_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("JWT_SECRET", "only-for-tests-" * 4)
-    name = EMBEDDED_NAME if indexed_files else f"test_{uuid4().hex}"
-    if indexed_files:
-        copytree(indexed_files, tmp_path / "data")
-        copies.add(tmp_path / "data")
+    # Most tests of chat ask who is gone; those of the grace choose one.
+    monkeypatch.setenv("PRESENCE_GRACE_S", "0")
     uri = server_uri()
-    yield replace(Settings.from_env(), mongodb_uri=uri, mongodb_database=name)
+    name = f"test_{uuid4().hex}" if uri else "test"
+    made = replace(Settings.from_env(), mongodb_uri=uri, mongodb_database=name)
+    if indexed_file:
+        made.data_dir.mkdir(exist_ok=True)
+        copyfile(indexed_file, embedded_path(made))
+    yield made
     if uri:
         with MongoClient(uri) as client:
             client.drop_database(name)
@@ -175,7 +188,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def accounts(database: Database, passwords: Passwords, clock: HandClock) -> Accounts:
-    """No accounts yet."""
-    made = Accounts(database, passwords, clock=clock)
+    """No accounts yet; the first one gets the id 1, the next one 2."""
+    made = Accounts(database, passwords, clock=clock, new_id=count(1).__next__)
     await made.prepare()
     return made

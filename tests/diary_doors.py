@@ -25,6 +25,9 @@ ROUTES = {
     "reopen_task": "POST /tasks/{task_id}/reopen",
     "create_goal": "POST /goals",
     "list_goals": "GET /goals",
+    "list_goal_invitations": "GET /goals/invitations",
+    "accept_goal": "POST /goals/{goal_id}/accept",
+    "decline_goal": "POST /goals/{goal_id}/decline",
     "get_goal": "GET /goals/{goal_id}",
     "update_goal": "PATCH /goals/{goal_id}",
     "delete_goal": "DELETE /goals/{goal_id}",
@@ -49,7 +52,7 @@ class Hand(Protocol):
     """Somebody's way to do things."""
 
     async def do(self, command: str, **payload: Any) -> Answer:
-        """Give `{"data": …}`, or `{"error": {"code", …}}`."""
+        """Return `{"data": …}`, or `{"error": {"code", …}}`."""
 
 
 class ByRest:
@@ -98,21 +101,21 @@ async def device(server: Server, name: str) -> SocketClient:
 
 
 async def hand(kind: str, server: Server, name: str) -> Hand:
-    """Give somebody's hand at one of the doors: `rest` or `socketio`."""
+    """Return a client of one of the doors: `rest` or `socketio`."""
     if kind == "rest":
         return ByRest(server, await server.token(name))
     return BySocket(await device(server, name))
 
 
 async def succeed(who: Hand, command: str, **payload: Any) -> Any:
-    """Do something that must succeed; gives the data."""
+    """Do something that must succeed; returns the data."""
     answer = await who.do(command, **payload)
     assert "data" in answer, answer
     return answer["data"]
 
 
 async def every(who: Hand, command: str) -> AsyncIterator[Any]:
-    """Give all items of a list, page by page."""
+    """Return all items of a list, page by page."""
     query: dict[str, Any] = {"limit": 2}
     while True:
         page = await succeed(who, command, **query)
@@ -149,7 +152,7 @@ class Mirror:
             self._things.clear()
         elif what == "deleted":
             self._note(kind, data["id"], data["version"], None)
-        elif kind in self.KINDS:
+        elif kind in self.KINDS and kind in data:
             self._note(kind, data[kind]["id"], data[kind]["version"], data[kind])
 
     def _note(self, kind: str, thing_id: str, version: int, thing: Any) -> None:
@@ -159,5 +162,5 @@ class Mirror:
 
     @property
     def shown(self) -> dict[tuple[str, str], Any]:
-        """Give what there is, by kind and id."""
+        """Return what there is, by kind and id."""
         return {key: thing for key, (_, thing) in self._things.items() if thing is not None}

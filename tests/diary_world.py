@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 
 from models.accounts import Account
+from models.accounts.lookups import Lookups
+from models.diary.goals.members import FindByPublicId
+from models.diary.goals.members import People as NamedPeople
 from tests.stories_world import person
 
 ANN = person("1")
@@ -13,7 +16,7 @@ SIGNED_UP = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def account(account_id: str, *, time_zone: str = "UTC", language: str = "en") -> Account:
-    """Give an account that is known by its id."""
+    """Return an account that is known by its id."""
     return Account(
         id=account_id,
         email=f"user{account_id}@example.com",
@@ -28,6 +31,16 @@ def account(account_id: str, *, time_zone: str = "UTC", language: str = "en") ->
     )
 
 
+async def always(owner_id: str, member_id: str) -> bool:
+    """Say yes of any two accounts: all have accepted one another."""
+    return True
+
+
+def friends(find: FindByPublicId) -> NamedPeople:
+    """Return people who are members of a goal as soon as its owner has named them."""
+    return NamedPeople(find, may_add_at_once=always, lookups=Lookups(10_000))
+
+
 class People:
     """Accounts whose settings a test changes; every account id from 1 to 99 is somebody."""
 
@@ -39,7 +52,7 @@ class People:
         self._changed[account_id] = account(account_id, time_zone=time_zone, language=language)
 
     async def find(self, account_id: str) -> Account | None:
-        """Give the account with this id, by which others know it, too."""
+        """Return the account with this id, by which others know it, too."""
         if account_id.isdecimal() and 1 <= int(account_id) <= 99:
             return self._changed.get(account_id) or account(account_id)
         return None

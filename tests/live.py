@@ -16,16 +16,18 @@ import socketio
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 from yarl import URL
 
+from app.http.runner import Runner, build_runner
 from app.identity.own_jwt import OwnTokens
 from app.main import create_app
+from app.rest.requests import AUTHENTICATE
 from app.settings import Limits, Settings
-from app.store import Store
+from app.storage import Store
 from models.accounts import Account, Accounts, Passwords
 from models.times import now
 
 PATIENCE_S = 10.0
 HELLO = {"text": "Hello World", "visibility": "PUBLIC", "audience_user_ids": []}
-"""The story of the curl walk in `stories-events.md`."""
+"""The story of the curl walk in `docs/older-apis/stories-events.md`."""
 
 
 class RawClient:
@@ -38,13 +40,13 @@ class RawClient:
         await self.socket.send_str(message if isinstance(message, str) else json.dumps(message))
 
     async def text(self) -> str:
-        """Give the next frame as it was written."""
+        """Return the next frame as it was written."""
         message = await self.socket.receive(PATIENCE_S)
         assert message.type is WSMsgType.TEXT, message
         return message.data
 
     async def frame(self) -> Any:
-        """Give the next frame."""
+        """Return the next frame."""
         return json.loads(await self.text())
 
     async def ask(self, message: object) -> Any:
@@ -52,7 +54,7 @@ class RawClient:
         return await self.frame()
 
     async def closed(self) -> int | None:
-        """Give the code of the close frame, 1006 without one; frames before it are passed over."""
+        """Return the code of the close frame, 1006 without one; skips frames before it."""
         async with asyncio.timeout(PATIENCE_S):
             while not self.socket.closed:
                 message = await self.socket.receive()
@@ -62,7 +64,10 @@ class RawClient:
 
 
 class SocketClient:
-    """python-socketio's client in one namespace."""
+    """python-socketio's client in one namespace.
+
+    It hands every argument to its handlers, so that the offset of events is switched off.
+    """
 
     def __init__(self, namespace: str = "/stories") -> None:
         self.namespace = namespace
@@ -76,6 +81,8 @@ class SocketClient:
 
     async def connect(self, url: str, auth: object, transports: list[str]) -> None:
         """Connect, or leave what the server said in `refusal`."""
+        if isinstance(auth, dict):
+            auth = {"recovery": False, **auth}
         try:
             await self.client.connect(
                 url,
@@ -93,7 +100,7 @@ class SocketClient:
         return await self.client.call(name, payload, self.namespace, timeout=PATIENCE_S)
 
     async def event(self) -> tuple[str, Any]:
-        """Give the next event: name and data."""
+        """Return the next event: name and data."""
         return await asyncio.wait_for(self._events.get(), PATIENCE_S)
 
     async def gone(self) -> None:
@@ -119,17 +126,22 @@ class Doors:
         self._http = http
 
     async def call(
-        self, token: str | None, method: str, path: str, body: object = None
+        self,
+        token: str | None,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Any]:
         """Make a REST request: status, and the JSON of the answer."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        named = {"Authorization": f"Bearer {token}"} if token else {}
         async with self._http.request(
-            method, self.url + path, json=body, headers=headers
+            method, self.url + path, json=body, headers={**named, **(headers or {})}
         ) as response:
             return response.status, await response.json(content_type=None)
 
     async def story(self, token: str, **changes: object) -> str:
-        """Create a story over REST; gives its id."""
+        """Create a story over REST; returns its id."""
         status, story = await self.call(token, "POST", "/stories", HELLO | changes)
         assert status == 201
         return story["id"]
@@ -182,6 +194,8 @@ class Doors:
 class Server(Doors):
     """A server in this process, and the accounts behind it."""
 
+    app: web.Application
+
     def __init__(
         self,
         url: str,
@@ -196,11 +210,11 @@ class Server(Doors):
         self.accounts = accounts
 
     async def account(self, name: str) -> Account:
-        """Give the account of `<name>@example.com`, which has no password."""
+        """Return the account of `<name>@example.com`, which has no password."""
         return await self.accounts.find_or_create_by_email(f"{name}@example.com")
 
     async def token(self, name: str, *, session_id: str | None = None) -> str:
-        """Give an access token for the account of `<name>@example.com`."""
+        """Return an access token for the account of `<name>@example.com`."""
         return self.issue(await self.account(name), session_id=session_id)
 
     def issue(
@@ -221,11 +235,13 @@ class Listening:
     def __init__(self, stack: AsyncExitStack, http: ClientSession) -> None:
         self.stack = stack
         self.http = http
+        self.runners: list[Runner] = []
 
-    async def start(self, app: web.Application) -> str:
-        """Listen on a free port of this machine; gives the URL."""
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    async def start(self, app: web.Application, limits: Limits | None = None) -> str:
+        """Listen on a free port of this machine; returns the URL."""
+        runner = build_runner(app, limits or Limits(), shutdown_timeout=1.0)
         self.stack.push_async_callback(runner.cleanup)
+        self.runners.append(runner)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -252,9 +268,14 @@ def serve(settings: Settings, store: Store, passwords: Passwords, listening: Lis
     async def start(**changes: Any) -> Server:
         limits = {key: changes.pop(key) for key in [*changes] if hasattr(Limits, key)}
         chosen = replace(settings, **changes, limits=replace(settings.limits, **limits))
-        url = await listening.start(await create_app(chosen))
+        app = await create_app(chosen)
+        url = await listening.start(app, chosen.limits)
         accounts = Accounts(store.database, passwords)
-        return Server(url, listening.stack, listening.http, settings=chosen, accounts=accounts)
+        # As the application's own: what a test ends, this process has ended.
+        accounts.revocations.when_appended(app[AUTHENTICATE].forget)  # type: ignore[attr-defined]
+        made = Server(url, listening.stack, listening.http, settings=chosen, accounts=accounts)
+        made.app = app
+        return made
 
     return start
 

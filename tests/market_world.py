@@ -37,13 +37,13 @@ def build_market(
 
 
 async def add_shoe(market: Market, sku: str = "AJ1") -> str:
-    """Add the product of the document; gives its id."""
+    """Add the product of the document; returns its id."""
     product = await market.products.create(OPERATOR, **SHOE | {"sku": sku}, operation_id=sku)
     return product["id"]
 
 
 async def make_order(market: Market, product_id: str, price: int = 22_000) -> str:
-    """Let an ask and a bid meet; gives the id of the order."""
+    """Let an ask and a bid meet; returns the id of the order."""
     where = {"product_id": product_id, "size": SIZE}
     await market.trading.place(SELLER, "ask", **where, price=price)
     bid = await market.trading.place(BUYER, "bid", **where, price=price)
@@ -51,5 +51,5 @@ async def make_order(market: Market, product_id: str, price: int = 22_000) -> st
 
 
 async def told(market: Market, who: Identity) -> list[dict[str, Any]]:
-    """Give all notifications of somebody, oldest first."""
+    """Return all notifications of somebody, oldest first."""
     return await everything(market.notifications, who, after=0)

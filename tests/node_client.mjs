@@ -22,7 +22,7 @@ socket.on("connect_error", (error) => {
   say("connect_error", { message: error.message, data: error.data });
 });
 socket.on("disconnect", (reason) => say("disconnect", reason));
-socket.onAny((...event) => say("event", event));
+socket.onAny((name, data) => say("event", [name, data]));
 
 createInterface({ input: process.stdin })
   .on("line", (line) => {

@@ -18,7 +18,7 @@ MATCHED = {
     "message": "Your bid for Nike Air Jordan 1 (US 9) has been matched at $220",
     "link": "/orders/1",
 }
-"""The notification that `market-notifications.md` prints."""
+"""The notification that `docs/older-apis/market-notifications.md` prints."""
 
 SHIPPED = {
     "type": "order_shipped",
@@ -43,7 +43,7 @@ class RecordingPush:
         self.sent: list[tuple[str, bytes]] = []
         self._room = room
 
-    def queue(self, account_id: str, message: bytes) -> bool:
+    def queue(self, account_id: str, message: bytes, **_: object) -> bool:
         if len(self.sent) >= self._room:
             return False
         self.sent.append((account_id, message))
@@ -71,14 +71,14 @@ def build(
 
 
 async def everything(notifications: Notifications, who=BUYER, **query) -> list[dict]:
-    """Give all items of all pages."""
+    """Return all items of all pages."""
     items, cursor = [], "after" if "after" in query else "before"
     while True:
         page = await notifications.inbox.page(who, **query)
         items += page["items"]
         if page["next"] is None:
             return items
-        query[cursor] = page["next"]
+        query[cursor] = int(page["next"].partition(".")[2])
 
 
 class Cut(Exception):

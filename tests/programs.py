@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def free_neighbours() -> int:
+    """Return a port that is free, and so is the next one."""
+    while True:
+        first = free_port()
+        with socket.socket() as probe, suppress(OSError, OverflowError):
+            probe.bind(("127.0.0.1", first + 1))
+            return first
+
+
 class Program:
     """A running server process; its output is read all the time."""
 
@@ -35,6 +46,7 @@ class Program:
         self.doors = doors
         self.lines: list[str] = []
         self._ready = asyncio.Event()
+        self._line = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -43,6 +55,7 @@ class Program:
             self.lines.append(line.decode().rstrip("\n"))
             if "listening on" in self.lines[-1]:
                 self._ready.set()
+            self._line.set()
         self._ready.set()
 
     async def ready(self) -> "Program":
@@ -50,8 +63,18 @@ class Program:
         assert self.process.returncode is None, self.lines
         return self
 
+    async def wrote(self, pattern: str, count: int = 1) -> list[re.Match[str]]:
+        """Return the first `count` lines in which a pattern is found, when they are written."""
+        async with asyncio.timeout(START_S):
+            while True:
+                self._line.clear()
+                found = [match for line in self.lines if (match := re.search(pattern, line))]
+                if len(found) >= count:
+                    return found[:count]
+                await self._line.wait()
+
     async def ended(self) -> int:
-        """Wait for the end; gives the exit status."""
+        """Wait for the end; returns the exit status."""
         status = await asyncio.wait_for(self.process.wait(), PATIENCE_S)
         await self._reading
         return status
@@ -73,6 +96,7 @@ def environment(settings: Settings) -> Environment:
         "DATA_DIR": str(settings.data_dir),
         "MONGODB_DATABASE": settings.mongodb_database,
         "GRPC_PORT": "0",
+        "PRESENCE_GRACE_S": "0",
     }
     if settings.mongodb_uri:
         variables["MONGODB_URI"] = settings.mongodb_uri
@@ -86,15 +110,18 @@ StartServer = Callable[..., Awaitable[Program]]
 async def start_server(
     environment: Environment, listening: Listening
 ) -> AsyncIterator[StartServer]:
-    """Start servers on one database; keywords are further variables."""
+    """Start servers on one database; keywords are further variables.
+
+    Another module than `app` is one that runs it in circumstances of its own.
+    """
     programs: list[Program] = []
 
-    async def start(**variables: str) -> Program:
-        port = free_port()
+    async def start(module: str = "app", /, **variables: str) -> Program:
+        port = variables.get("PORT") or str(free_port())
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app"),
+            *(sys.executable, "-m", module),
             cwd=ROOT,
-            env={"PORT": str(port), **environment, **variables},
+            env={**environment, **variables, "PORT": port},
             stdout=PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -108,7 +135,7 @@ async def start_server(
 
 
 async def run(
-    *arguments: str, environment: Environment, typed: str = ""
+    *arguments: str, environment: Environment, typed: str = "", within_s: float = START_S
 ) -> tuple[int, list[str], list[str]]:
     """Run `python -m app <arguments>` to its end: status, lines of output, lines of errors."""
     process = await asyncio.create_subprocess_exec(
@@ -119,6 +146,6 @@ async def run(
         stdout=PIPE,
         stderr=PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(typed.encode()), START_S)
+    output, errors = await asyncio.wait_for(process.communicate(typed.encode()), within_s)
     assert process.returncode is not None
     return process.returncode, output.decode().splitlines(), errors.decode().splitlines()

@@ -1,4 +1,5 @@
-"""Notes the forms of what is asked of a database: operation, operator, type of operand.
+"""Notes the forms of what is asked of a database: operation, operator, type of operand; and refuses
+what no database could be asked: halves of surrogate pairs, integers of more than 64 bits.
 
 The store's contract suite must have proved every form that models send; `tests/store` asks.
 """
@@ -6,7 +7,10 @@ The store's contract suite must have proved every form that models send; `tests/
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import app.store
+import bson
+
+from app.storage.embedded.collection import EmbeddedCollection, EmbeddedCursor
+from app.storage.mongodb import MotorCollection, MotorCursor
 
 OPERATIONS = (
     "insert_one",
@@ -35,14 +39,16 @@ class Recorder:
         self.into = self.sent
 
     def install(self) -> None:
-        """Listen at the one class that all operations pass."""
+        """Listen at the classes that all operations pass."""
         for operation in OPERATIONS:
-            self._listen(app.store._Collection, operation)
-        self._listen(app.store._Cursor, "sort")
-        self._listen(app.store._Cursor, "limit")
+            self._listen(EmbeddedCollection, operation)
+            self._listen(MotorCollection, operation)
+        for cursor in (EmbeddedCursor, MotorCursor):
+            self._listen(cursor, "sort")
+            self._listen(cursor, "limit")
 
     def recorded(self) -> tuple[list[str], list[str]]:
-        """Give what was sent and what was proved, to be taken in by another process's recorder."""
+        """Return what was sent and what was proved, for another process's recorder."""
         return sorted(self.sent), sorted(self.proved)
 
     def take_in(self, recorded: tuple[list[str], list[str]]) -> None:
@@ -51,7 +57,7 @@ class Recorder:
         self.proved.update(recorded[1])
 
     def unproved(self) -> list[str]:
-        """Give what was sent and is not proved; nothing when the contract suite was not run."""
+        """Return what was sent and is not proved; nothing when the contract suite was not run."""
         return sorted(self.sent - self.proved) if CANARY in self.proved else []
 
     def _listen(self, kind: type, operation: str) -> None:
@@ -59,13 +65,17 @@ class Recorder:
 
         def listening(target: Any, *args: Any, **options: Any) -> Any:
             self.into.update(forms(operation, args, options))
+            for document in (*args, *options.values()):
+                if isinstance(document, Mapping):
+                    # The embedded store takes what MongoDB's wire format cannot carry.
+                    bson.encode(document)
             return original(target, *args, **options)
 
         setattr(kind, operation, listening)
 
 
 def forms(operation: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> Iterator[str]:
-    """Give the forms of one call."""
+    """Return the forms of one call."""
     yield operation
     for option, value in options.items():
         if option not in {"filter", "update"} and value is not False:

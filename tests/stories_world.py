@@ -11,7 +11,7 @@ MISSING_ID = "00000000-0000-4000-8000-000000000000"
 
 
 def person(account_id: str) -> Identity:
-    """Give an identity as a door would make it."""
+    """Return an identity as a door would make it."""
     return Identity(account_id, f"user{account_id}@example.com", account_id)
 
 
@@ -30,11 +30,11 @@ class RecordingPublisher:
     def __init__(self) -> None:
         self.published: list[tuple[Event, tuple[str, ...]]] = []
 
-    async def publish(self, event: Event, *rooms: str) -> None:
+    async def publish(self, event: Event, *rooms: str, except_room: str | None = None) -> None:
         self.published.append((event, rooms))
 
     def take(self, name: str | None = None) -> list[tuple[dict, tuple[str, ...]]]:
-        """Give data and rooms of what was published since the last take, of one name or all."""
+        """Return data and rooms of what was published since the last take, of one name or all."""
         taken = [
             (event.data(), rooms)
             for event, rooms in self.published
@@ -55,3 +55,7 @@ class HandClock:
 
     def move(self, by: timedelta) -> None:
         self.moment += by
+
+    def elapsed(self) -> float:
+        """Return monotonic seconds that move with it."""
+        return self.moment.timestamp()

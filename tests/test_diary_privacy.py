@@ -6,16 +6,12 @@ import pytest
 
 from app.main import create_app
 from namespaces.diary import DiaryCommands
-from tests.diary_doors import ROOT, ROUTES, device, hand, succeed
+from tests.app.identity.jwks_server import PROJECT, JwksServer
+from tests.diary_doors import ROOT, ROUTES, ByRest, device, hand, succeed
 from tests.live import PATIENCE_S
 
 SECRET = "geheim"
-COMMANDS = {name: method for name, method in vars(DiaryCommands).items() if name[0] != "_"}
-SCHEMAS = {
-    name: method.command_schema
-    for name, method in COMMANDS.items()
-    if hasattr(method, "command_schema")
-}
+SCHEMAS = {name: each.request for name, each in DiaryCommands.declared().items()}
 DOORS = ("rest", "socketio")
 CLIENT_ID = "once"
 
@@ -33,6 +29,8 @@ OTHERWISE = {
     "due_time": "09:00",
     "due_from": "2026-01-01",
     "due_to": "2026-12-31",
+    "completed_from": "2026-01-01",
+    "completed_to": "2026-12-31",
     "done": True,
     "priority": "normal",
     "repeat": "none",
@@ -42,6 +40,7 @@ OTHERWISE = {
     "amount": 1,
     "value": 1,
     "limit": 100,
+    "if_version": 1,
     "weeks": 4,
     "client_id": CLIENT_ID,
     "current_challenge": "mine",
@@ -60,7 +59,10 @@ SHOWING = (
 )
 """What gives all that a diary has."""
 
-FOR_MEMBERS = {"get_goal", "set_step", "add_progress", "set_progress", "leave_goal"}
+FOR_MEMBERS = {
+    *("get_goal", "set_step", "add_progress", "set_progress"),
+    *("leave_goal", "accept_goal", "decline_goal"),
+}
 """What somebody with whom a goal is shared may do with it."""
 
 
@@ -121,14 +123,14 @@ class Victim:
         return cls(who, ids)
 
     async def everything(self):
-        """Give all that the owner sees."""
+        """Return all that the owner sees."""
         everything = {name: await succeed(self.who, name) for name in SHOWING}
         del everything["export_diary"]["exported_at"]
         return everything
 
 
 async def attempt(name, victim, member):
-    """Give a payload of a command that names what is the victim's wherever it can."""
+    """Return a payload of a command that names what is the victim's wherever it can."""
     cursors = {}
     lists = {"list_entries", "search_entries", "list_tasks", "list_goals", "list_motivations"}
     if name in lists:
@@ -183,7 +185,9 @@ async def test_a_member_of_a_goal_gets_that_goal_only(serve):
     victim = await Victim.of(await hand("rest", server, "ann"), friend.public_id)
     before = await victim.everything()
     ben = await hand("rest", server, "ben")
-    (shared,) = (await succeed(ben, "list_goals"))["items"]
+    (invitation,) = (await succeed(ben, "list_goal_invitations"))["items"]
+    shared = await succeed(ben, "accept_goal", goal_id=invitation["goal_id"])
+    before |= await victim.everything()
     for name in SCHEMAS:
         answer = await ben.do(name, **await attempt(name, victim, other.public_id))
         if name not in ("list_goals", "export_diary"):
@@ -193,6 +197,7 @@ async def test_a_member_of_a_goal_gets_that_goal_only(serve):
     # `delete_diary` has just ended the membership.
     assert (await succeed(ben, "list_goals"))["items"] == []
     await succeed(victim.who, "share_goal", goal_id=shared["id"], members=[friend.public_id])
+    await succeed(ben, "accept_goal", goal_id=shared["id"])
     before |= await victim.everything()
     mine = victim.ids
     victim.ids = {"goal_id": shared["id"], "step_id": "x"}
@@ -204,6 +209,31 @@ async def test_a_member_of_a_goal_gets_that_goal_only(serve):
     assert await victim.everything() == before
 
 
+@pytest.mark.parametrize("door", DOORS)
+async def test_naming_people_tells_nothing_about_them(serve, door):
+    """An account and names of nobody are answered alike, and an invitation shows only its owner's
+    name and public id. An e-mail address is no public id, and look-ups are limited."""
+    server = await serve(messages_per_s=1000)
+    ben, eve = await server.account("ben"), await hand(door, server, "eve")
+    answers = []
+    for name in (ben.public_id, "99", "no such", "ben@example.com", "vic@example.com"):
+        goal = await succeed(eve, "create_goal", title="x", kind="steps", steps=["a"])
+        invited = await succeed(eve, "share_goal", goal_id=goal["id"], members=[name])
+        assert (invited["members"], invited["pending"]) == ([], [name])
+        varying = dict.fromkeys(("id", "steps", "pending", "created_at", "updated_at"))
+        answers.append(invited | varying)
+    assert answers == [answers[0]] * 5
+    his = await hand(door, server, "ben")
+    (invitation,) = (await succeed(his, "list_goal_invitations"))["items"]
+    assert invitation["owner"].keys() == {"public_id", "name"}
+    assert "eve@example.com" not in json.dumps(invitation)
+    refused = [
+        await eve.do("create_goal", title="x", kind="steps", steps=["a"], members=members)
+        for members in [[f"{n}-{i}" for i in range(50)] for n in range(5)]
+    ]
+    assert refused[-1]["error"]["code"] == "too_many_lookups"
+
+
 async def test_nobody_else_is_told(serve):
     """While a diary is written, those at all the other doors hear nothing of it."""
     server = await serve(messages_per_s=1000)
@@ -211,7 +241,7 @@ async def test_nobody_else_is_told(serve):
     ann = await server.account("ann")
     namespaces = [
         await server.socketio(token, namespace=f"/{domain}")
-        for domain in ("stories", "chat", "market", "diary")
+        for domain in ("stories", "chat", "notifications", "market", "diary")
     ]
     raws = [
         await server.raw(token),
@@ -234,3 +264,62 @@ async def test_nobody_else_is_told(serve):
     for client, word in zip(raws, ("type", "type", "event", "type"), strict=True):
         ask = "heartbeat" if word == "event" else "ping"
         assert (await client.ask({word: ask}))[word] in ("pong", "heartbeat_ack")
+
+
+async def test_a_verified_owner_shares_nothing_of_the_former_holder(serve, listening):
+    """Whoever proves to own an address ends the goals that its former holder shared.
+
+    A Firebase uid that looks like an address gets nothing that was meant for the address.
+    """
+    jwks = JwksServer()
+    jwks.add_key("one")
+    await jwks.server.start_server()
+    listening.stack.push_async_callback(jwks.server.close)
+    server = await serve(firebase_project_id=PROJECT, firebase_jwks_url=jwks.url)
+    squatter, ben = await hand("rest", server, "ann"), await hand("rest", server, "ben")
+    ann, friend = await server.account("ann"), await server.account("ben")
+    goal = await succeed(
+        squatter, "create_goal", title="x", kind="steps", steps=["a"], members=[friend.public_id]
+    )
+    await succeed(ben, "accept_goal", goal_id=goal["id"])
+    await succeed(ben, "create_goal", title="y", kind="steps", steps=["a"], members=[ann.public_id])
+    owner = ByRest(server, jwks.token(sub="uid-A", email="ann@example.com"))
+    assert (await succeed(owner, "get_goal", goal_id=goal["id"]))["members"] == []
+    assert (await succeed(owner, "list_goal_invitations"))["items"] == []
+    assert (await ben.do("get_goal", goal_id=goal["id"]))["error"]["code"] == "goal_not_found"
+
+    alike = ByRest(server, jwks.token(sub="vic@example.com", email=None, email_verified=None))
+    assert (await succeed(alike, "list_goals"))["items"] == []
+    await succeed(
+        ben, "create_goal", title="z", kind="steps", steps=["a"], members=["vic@example.com"]
+    )
+    assert (await succeed(alike, "list_goal_invitations"))["items"] == []
+
+
+async def test_contacts_of_chat_share_at_once_and_blocked_people_never(serve):
+    """Who has accepted the owner in chat is a member without being asked, until one is blocked."""
+    server = await serve()
+    friend, token = await server.account("ben"), await server.token("ben")
+    ann, ben = await hand("rest", server, "ann"), await hand("rest", server, "ben")
+    status, opened = await server.call(
+        await server.token("ann"),
+        "POST",
+        "/api/v1/conversations",
+        {"participants": [friend.public_id]},
+    )
+    assert status == 201
+    wanted = {"title": "x", "kind": "steps", "steps": ["a"], "members": [friend.public_id]}
+    before = await succeed(ann, "create_goal", **wanted)
+    assert (before["members"], before["pending"]) == ([], [friend.public_id])
+    path = f"/api/v1/conversations/{opened['id']}"
+    status, _ = await server.call(token, "POST", f"{path}/accept")
+    assert status == 200
+    after = await succeed(ann, "create_goal", **wanted)
+    assert (after["members"], after["pending"]) == ([friend.public_id], [])
+    ann_id = (await server.account("ann")).id
+    status, _ = await server.call(token, "POST", f"/api/v1/users/{ann_id}/block")
+    assert status == 200
+    blocked = await succeed(ann, "create_goal", **wanted)
+    assert (blocked["members"], blocked["pending"]) == ([], [friend.public_id])
+    assert (await succeed(ben, "list_goal_invitations"))["items"] == []
+    assert [goal["id"] for goal in (await succeed(ben, "list_goals"))["items"]] == [after["id"]]

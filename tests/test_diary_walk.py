@@ -17,7 +17,7 @@ MADE_HERE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9-]{10}T
 
 
 def alike(answers, *ids):
-    """Give answers without what differs from one day to the next: ids, times, words found."""
+    """Return answers without what differs from one day to the next: ids, times, words found."""
     text = MADE_HERE.sub("…", repr(answers))
     for position, account_id in enumerate(ids):
         text = text.replace(f"'{account_id}'", f"'account {position}'")
@@ -25,7 +25,7 @@ def alike(answers, *ids):
 
 
 async def day(server, door, ann_name, ben_name):
-    """Live through a day at one door; gives all answers in a comparable form, and the devices."""
+    """Live through a day at one door; returns all answers in a comparable form, and the devices."""
     ann, ben = await server.account(ann_name), await server.account(ben_name)
     status, _ = await server.call(
         server.issue(ann), "PATCH", "/api/v1/auth/me", {"time_zone": "Asia/Ho_Chi_Minh"}
@@ -45,6 +45,8 @@ async def day(server, door, ann_name, ben_name):
         done = {"task_id": task["id"], "due_date": today}
         answers += [await succeed(her, "complete_task", **done) for _ in range(2)]
     goal = await succeed(her, "create_goal", **RUN, members=[ben.public_id])
+    answers.append(await succeed(his, "list_goal_invitations"))
+    answers.append(await succeed(his, "accept_goal", goal_id=goal["id"]))
     for who, amount in ((her, 2.5), (his, 7.5)):
         answers.append(await succeed(who, "add_progress", goal_id=goal["id"], amount=amount))
     answers += [goal, await succeed(his, "list_goals")]
@@ -69,18 +71,22 @@ async def test_a_day_is_the_same_at_both_doors(days):
     (by_rest, _, _), (by_socket, _, _) = days
     assert by_rest == by_socket
     for _, (at_ann, at_ben), _ in days:
-        told = [(await at_ann.event())[0] for _ in range(11)]
+        told = [(await at_ann.event())[0] for _ in range(12)]
         assert told == [
             "entry.created",
             *["task.created"] * 3,
             *["task.completed"] * 2,
-            "goal.created",
+            *["goal.created", "goal.updated"],
             *["goal.progress"] * 2,
             "goal.completed",
             "motivation_generated",
         ]
-        shared = [(await at_ben.event())[0] for _ in range(4)]
-        assert shared == ["goal.created", *["goal.progress"] * 2, "goal.completed"]
+        shared = [(await at_ben.event())[0] for _ in range(6)]
+        assert shared == [
+            *["goal.invited", "goal.uninvited", "goal.updated"],
+            *["goal.progress"] * 2,
+            "goal.completed",
+        ]
         for client in (at_ann, at_ben):
             # What was told before the answer would have come before it.
             await client.call("no_such_command")
@@ -141,11 +147,10 @@ async def scribble(who, chance, mine):
 
 
 def heard_by(client):
-    """Give the events that a device has been told of."""
+    """Return the events that a device has been told of."""
     return [client._events.get_nowait() for _ in range(client._events.qsize())]
 
 
-@pytest.mark.atomic
 @pytest.mark.parametrize("seed", range(2))
 async def test_devices_stay_in_step(serve, seed):
     """Two devices and a member of a goal write at once: what each heard is what there is.
@@ -160,6 +165,7 @@ async def test_devices_stay_in_step(serve, seed):
     mine = [("entry", await succeed(hands[0], "create_entry", text=f"{n}")) for n in range(4)]
     mine += [("task", await succeed(hands[0], "create_task", title=f"{n}")) for n in range(4)]
     goal = await succeed(hands[0], "create_goal", **RUN, members=[ben.public_id])
+    await succeed(hands[2], "accept_goal", goal_id=goal["id"])
     mine.append(("goal", goal))
     mirrors = [Mirror() for _ in devices]
     chance = random.Random(seed)

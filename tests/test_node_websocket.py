@@ -34,7 +34,7 @@ class NodeSocket:
         self.process.stdin.write(f"{text}\n".encode())
 
     async def heard(self):
-        """Give the next thing that happened: what, and its value."""
+        """Return the next thing that happened: what, and its value."""
         line = await asyncio.wait_for(self.process.stdout.readline(), PATIENCE_S)
         assert line, "node has ended"
         what, value = json.loads(line)

@@ -8,6 +8,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests import licences
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -45,7 +47,53 @@ def test_every_dependency_is_pinned(section: str, option: str, files: list[str])
         assert wanted.specifier.contains(version), f"{wanted} does not allow {version}"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+PRIVATE = {
+    "aiohttp": "app/http/runner.py, app/realtime/websocket/upgrade.py: the request's connection",
+    "python-socketio": "app/realtime/rooms.py, app/realtime/socketio/server.py: packets, callbacks",
+    "python-engineio": "app/realtime/engineio/engine.py: what python-socketio calls of it",
+    "websockets": "app/realtime/websocket/connection.py: the parser's buffer and state",
+}
+"""Packages of which more is used than they promise, and where."""
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_private_interfaces_have_upper_bounds(name: str) -> None:
+    """A version that nobody has tried is not installed by an installer's own choice."""
+    (wanted,) = [each for each in asked("options", "install_requires") if each.name == name]
+    assert any(one.operator == "<" for one in wanted.specifier), f"{name}: {PRIVATE[name]}"
+    for path in re.findall(r"app/[\w/]+\.py", PRIVATE[name]):
+        assert (ROOT / path).is_file()
+
+
+def test_licences_are_listed() -> None:
+    """docs/licences.md has every package that a deployment installs, and none that binds ours.
+
+    Licences change with versions: `python -m tests.licences > docs/licences.md` writes the page.
+    """
+    text = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([\w.-]+) \| (.+) \|$", text, re.MULTILINE))
+    rows.pop("package")
+    assert [*rows] == licences.packages()
+    for name, licence in rows.items():
+        assert licences.licence_of(name) == licence, name
+        # Beside the permissive ones the Mozilla licence, which binds the files of the package only.
+        assert re.search(r"MIT|BSD|Apache|ISC|PSF|MPL|CNRI|Unlicense", licence), name
+        assert "GPL" not in licence, name
+
+
+def test_dependencies_are_looked_at_every_week() -> None:
+    """The platform is told of each place that pins something."""
+    text = (ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8")
+    for ecosystem in ("pip", "npm", "docker", "github-actions"):
+        assert f"package-ecosystem: {ecosystem}\n" in text
+    assert text.count("interval: weekly") == text.count("package-ecosystem")
+    for folder in re.findall(r"/(\w+(?:/\w+)*)\b(?=[,\]])", text):
+        assert (ROOT / folder / "package.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-mongodb.txt"]
+)
 def test_only_names_and_versions(name: str) -> None:
     """The files say what to install and leave where from to the installer."""
     for line in (ROOT / name).read_text().splitlines():

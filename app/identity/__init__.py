@@ -1,1 +1,1 @@
-"""Turn a credential into one `Identity`, the same way at every door."""
+"""Turn a credential into one `Identity`, the same way by every transport."""

@@ -7,14 +7,11 @@ from app.identity.firebase import FirebaseTokens
 from app.identity.own_jwt import OwnTokens, token_invalid
 from models.accounts import Account, Accounts
 from models.errors import Forbidden, Unauthorized
-from models.identity import Identity
-
-TOKEN_MAX = 8192
-"""Characters; a Firebase ID token has about 1,200."""
+from models.identity import TOKEN_MAX, Identity
 
 
 class Authenticator:
-    """Implements `models.identity.Authenticate` for every door."""
+    """Implements `models.identity.Authenticate` for every transport."""
 
     def __init__(
         self, accounts: Accounts, own: OwnTokens, firebase_tokens: FirebaseTokens | None = None
@@ -48,10 +45,12 @@ class Authenticator:
             raise token_invalid()
         # Disabling ends the sessions as well; the answer names the cause.
         identity = identity_of(account, claims.session_id, claims.expires_at)
+        if claims.are_older_than(account):
+            raise _session_ended()
         if claims.session_id is not None and not await self._accounts.sessions.is_active(
             claims.session_id, account.id
         ):
-            raise Unauthorized("The session has ended; log in.", code="session_ended")
+            raise _session_ended()
         return identity
 
     async def _by_firebase(self, tokens: FirebaseTokens, token: str) -> Identity:
@@ -75,10 +74,14 @@ def _algorithm(token: str) -> str:
         raise token_invalid() from None
 
 
+def _session_ended() -> Unauthorized:
+    return Unauthorized("The session has ended; log in.", code="session_ended")
+
+
 def identity_of(
     account: Account, session_id: str | None = None, expires_at: float | None = None
 ) -> Identity:
-    """Give the identity of an account that is let in.
+    """Return the identity of an account that is let in.
 
     Raises:
         Forbidden: code `account_disabled`.
@@ -91,5 +94,6 @@ def identity_of(
         public_id=account.public_id,
         name=account.name,
         session_id=session_id,
+        credential_version=account.credential_version,
         expires_at=expires_at,
     )

@@ -15,7 +15,7 @@ import aiohttp
 import jwt
 
 from app.identity.own_jwt import token_invalid
-from models.accounts.schema import NAME_MAX
+from models.accounts.naming import is_uid
 from models.errors import Unauthorized, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -23,9 +23,6 @@ logger = logging.getLogger(__name__)
 ALGORITHM = "RS256"
 LEEWAY_S = 10
 """Google's clock and ours may differ by so much."""
-
-UID_MAX = 128
-"""Characters, the documentation's bound."""
 
 FETCH_TIMEOUT_S = 5
 KEYS_MIN_AGE_S = 30
@@ -40,7 +37,7 @@ KEYS_GRACE_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class FirebaseUser:
-    """What a verified ID token says."""
+    """What a verified ID token says, word for word: `Accounts` decides what of it is usable."""
 
     uid: str
     verified_email: str | None
@@ -93,7 +90,7 @@ class FirebaseTokens:
 
 
 class SigningKeys:
-    """The published keys (RFC 7517) by key id, fetched when needed and kept as told.
+    """The published keys (RFC 7517) by key id, fetched when needed and kept as their headers say.
 
     Keys past their age are used for `KEYS_GRACE_S` more while the address cannot be reached.
     """
@@ -109,7 +106,7 @@ class SigningKeys:
         self._http: aiohttp.ClientSession | None = None
 
     async def get(self, key_id: str) -> jwt.PyJWK:
-        """Give the key with this id.
+        """Return the key with this id.
 
         Raises:
             Unauthorized: code `token_invalid`: there is no such key.
@@ -171,15 +168,14 @@ def _max_age_s(headers: Mapping[str, str]) -> float:
 
 def _user(claims: Mapping[str, Any]) -> FirebaseUser:
     uid = claims["sub"]
-    if not isinstance(uid, str) or not 1 <= len(uid) <= UID_MAX:
+    if not isinstance(uid, str) or not is_uid(uid):
         raise token_invalid()
     verified = claims.get("email_verified") is True
-    name = _text(claims, "name")
     return FirebaseUser(
         uid=uid,
         verified_email=_text(claims, "email") if verified else None,
         phone=_text(claims, "phone_number"),
-        name=name[:NAME_MAX] if name else None,
+        name=_text(claims, "name"),
         expires_at=float(claims["exp"]),
     )
 

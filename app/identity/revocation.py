@@ -1,69 +1,79 @@
-"""End live connections whose account was disabled or whose session was logged out.
+"""End live connections whose credential has ended: disabled accounts, ended sessions.
 
 Credentials are checked when a connection opens; another process, or an operator's command, may end
-them later. Each process looks at the database now and then and turns out whom it finds.
+them later. Each process reads the log of revocations now and then and closes what they cover.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
-from typing import Protocol
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Protocol, runtime_checkable
 
-from models.accounts import Accounts
+from models.accounts.revocations import Revocation, Revocations
 from models.errors import Unavailable
-from models.times import Clock, now
 
 logger = logging.getLogger(__name__)
 
-OVERLAP = timedelta(seconds=60)
-"""Each look goes back over the last one by this much: clocks of processes differ, and a connection
-may be opening while its account is disabled. Whoever is gone already is found in vain, no more."""
+OPENING_S = 60.0
+"""A connection may be opening while its credential ends, so each revocation is applied for so long
+again. Closing is harmless to those who came back: their identity has the new version."""
 
 
-class Door(Protocol):
-    """Anything that holds connections of accounts."""
+@runtime_checkable
+class ConnectionHolder(Protocol):
+    """Anything that holds connections of accounts, or what else ends with their credentials."""
 
-    def turn_out(self, accounts: AbstractSet[str], sessions: AbstractSet[str]) -> None:
-        """End the connections of disabled `accounts` and of ended `sessions`, both by id."""
+    def close_revoked(self, revocations: Sequence[Revocation]) -> None:
+        """Close the connections whose identity one of `revocations` covers; it may be repeated."""
 
 
 class RevocationWatch:
-    """Looks every `interval_s` seconds, on behalf of all doors of this process."""
+    """Looks every `interval_s` seconds, on behalf of all holders of this process."""
 
     def __init__(
         self,
-        accounts: Accounts,
-        doors: Sequence[Door],
+        revocations: Revocations,
+        holders: Sequence[ConnectionHolder],
         *,
         interval_s: float,
-        clock: Clock = now,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._accounts = accounts
-        self._doors = doors
+        self._revocations = revocations
+        self._holders = holders
         self._interval_s = interval_s
         self._clock = clock
+        self._known: int | None = None
+        self._recent: deque[tuple[float, Revocation]] = deque()
+
+    async def begin(self) -> None:
+        """Start from the log's present end: called before the first connection opens."""
+        self._known = await self._revocations.newest()
 
     async def run(self) -> None:
         """Look until cancelled; what an outage hides is found after it."""
-        since = self._clock() - OVERLAP
         while True:
             await asyncio.sleep(self._interval_s)
-            began = self._clock()
             try:
-                await self.look(since)
+                await self.look()
             except Unavailable as error:
                 logger.warning("revocations: %s", error.message)
             except Exception:
                 logger.exception("looking for revocations failed; it is tried again")
-            else:
-                since = began - OVERLAP
 
-    async def look(self, since: datetime) -> None:
-        """Turn out all whose account or session ended after `since`."""
-        accounts = await self._accounts.disabled_since(since)
-        sessions = await self._accounts.sessions.revoked_since(since)
-        if accounts or sessions:
-            for door in self._doors:
-                door.turn_out(accounts, sessions)
+    async def look(self) -> None:
+        """Close what has ended since the last look, and what was opening meanwhile."""
+        now = self._clock()
+        if self._known is None:
+            await self.begin()
+        assert self._known is not None
+        for revocation in await self._revocations.after(self._known):
+            self._known = revocation.number
+            self._recent.append((now, revocation))
+        while self._recent and self._recent[0][0] < now - OPENING_S:
+            self._recent.popleft()
+        if self._recent:
+            revocations = [revocation for _, revocation in self._recent]
+            for holder in self._holders:
+                holder.close_revoked(revocations)

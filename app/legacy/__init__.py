@@ -1,1 +1,1 @@
-"""The raw-WebSocket endpoints: one file per documented dialect."""
+"""The raw WebSocket endpoints of the older APIs (docs/older-apis)."""

@@ -1,10 +1,10 @@
-"""What legacy clients are shown of a message; their documents know of no attachments."""
+"""The content of a message in frames of the older APIs, which have no attachments."""
 
 from typing import Any
 
 
 def content_of(message: dict[str, Any]) -> str:
-    """Give the text; for attachments without one the path where the first of them is."""
+    """Return the text; of attachments without one, the path of the first."""
     text: str = message["content"]
     if text or not message["attachments"]:
         return text

@@ -1,23 +1,30 @@
-"""How the documents identify a request: by a token, by `User-Email`, by the path."""
+"""How the older APIs identify a request: by a token, by `User-Email`, by the path.
+
+See *Identification* in docs/older-apis/README.md.
+"""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from app.identity.development import vietnamese_phone
-from app.rest.requests import AUTHENTICATE, UNPROVED, bearer_token
+from app.rest.requests import AUTHENTICATE, bearer_token, unproved
 from models.accounts import Account
 from models.errors import Forbidden
 from models.identity import Identity
 
 Identify = Callable[[web.Request], Awaitable[Identity]]
-"""Gives the account behind a request; raises as `models.identity.Authenticate`."""
+"""Returns the account behind a request; raises as `models.identity.Authenticate`."""
 
 
-class AnotherUser(Forbidden):
-    """The credential is good, and the address is somebody else's."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How one endpoint identifies a request, and how many connections a user may have there."""
 
-    code = "another_user"
+    identify: Identify
+    one_per_user: bool = False
+    """Whether a newer connection replaces the older; otherwise a setting limits their number."""
 
 
 async def by_token(request: web.Request) -> Identity:
@@ -26,51 +33,52 @@ async def by_token(request: web.Request) -> Identity:
 
 
 async def by_chat_token(request: web.Request) -> Identity:
-    """Take a token; in development mode also a phone number (`conversation-chat.md`)."""
-    token = _token(request)
-    if token and UNPROVED in request.app:
-        named = await request.app[UNPROVED].by_token(token)
+    """Take a token; in development mode also a phone number."""
+    token, credentials = _token(request), unproved(request)
+    if token and credentials is not None:
+        named = await credentials.by_token(token)
         if named is not None:
             return named
     return await request.app[AUTHENTICATE](token)
 
 
 async def by_chat_token_or_email(request: web.Request) -> Identity:
-    """Take a token; in development mode without one the header `User-Email` (`channel-chat.md`)."""
-    email = request.headers.get("User-Email")
-    if email is not None and UNPROVED in request.app and not _token(request):
-        return await request.app[UNPROVED].by_email(email)
+    """Take a token; in development mode without one the header `User-Email`."""
+    email, credentials = request.headers.get("User-Email"), unproved(request)
+    if email is not None and credentials is not None and not _token(request):
+        return await credentials.by_email(email)
     return await by_chat_token(request)
 
 
 async def by_token_or_path(request: web.Request) -> Identity:
-    """Take a token; in development mode without one the path's `user_id` (`diary.md`)."""
-    if not _token(request) and UNPROVED in request.app:
-        return await request.app[UNPROVED].by_path(request.match_info["user_id"])
+    """Take a token; in development mode without one the path's `user_id`."""
+    credentials = unproved(request)
+    if credentials is not None and not _token(request):
+        return await credentials.by_path(request.match_info["user_id"])
     return await by_token(request)
 
 
 class ByPath:
     """Holds a request to the `user_id` in its path: the account's id, phone, Firebase uid or
-    public id (`READING.md`)."""
+    public id (`docs/older-apis/README.md`), in the order of `models.accounts.naming.PATH_ORDER`."""
 
     def __init__(
-        self, identify: Identify, find: Callable[[str], Awaitable[Account | None]]
+        self, identify: Identify, resolve: Callable[[str], Awaitable[Account | None]]
     ) -> None:
         self._identify = identify
-        self._find = find
+        self._resolve = resolve
 
     async def __call__(self, request: web.Request) -> Identity:
-        """Give the account; raises as the other ways, and `AnotherUser`."""
+        """Return the account; raises as `Identify`, and `Forbidden`
+        with code `another_user`."""
         identity = await self._identify(request)
         user_id = request.match_info["user_id"]
-        if user_id in (identity.account_id, identity.public_id):
+        if user_id == identity.account_id:
             return identity
-        account = await self._find(identity.account_id)
-        names = {account.phone, account.firebase_uid} - {None} if account else set()
         # A phone number may be written as it is dialled, here as in the token.
-        if names.isdisjoint({user_id, vietnamese_phone(user_id)}):
-            raise AnotherUser("The token is another user's.")
+        named = await self._resolve(vietnamese_phone(user_id) or user_id)
+        if named is None or named.id != identity.account_id:
+            raise Forbidden("The token is another user's.", code="another_user")
         return identity
 
 

@@ -1,10 +1,10 @@
-"""A connection that is upgraded only to be told why it is refused."""
+"""A connection that is refused after its upgrade, by a close code."""
 
-from app.realtime.websocket import WebSocket
+from app.realtime.websocket.connection import WebSocket
 
 
-class TurnedAway:
-    """The listener of such a WebSocket: it closes it at once and hears nothing."""
+class RefusedConnection:
+    """The listener of such a WebSocket: it closes it at once and ignores messages."""
 
     __slots__ = ("_code", "_reason")
 

@@ -13,24 +13,28 @@ class Roster:
         self._total = 0
 
     def __len__(self) -> int:
-        """Give the number of peers."""
+        """Return the number of peers."""
         return self._total
 
     def __iter__(self) -> Iterator[RawPeer]:
-        """Give the peers of this moment; they may come and go meanwhile."""
+        """Return the peers of this moment; they may come and go meanwhile."""
         return iter([peer for peers in self._peers.values() for peer in peers])
 
     @property
     def users(self) -> int:
-        """Give the number of accounts that have a peer."""
+        """Return the number of accounts that have a peer."""
         return len(self._peers)
+
+    def numbers(self) -> dict[str, int]:
+        """Return how many peers each account has."""
+        return {account_id: len(peers) for account_id, peers in self._peers.items()}
 
     def __contains__(self, peer: RawPeer) -> bool:
         """Whether a peer is connected."""
         return peer in self._peers.get(peer.identity.account_id, ())
 
     def of(self, account_id: str) -> list[RawPeer]:
-        """Give the peers of one account."""
+        """Return the peers of one account."""
         return list(self._peers.get(account_id, ()))
 
     def add(self, peer: RawPeer) -> None:

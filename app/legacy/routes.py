@@ -1,41 +1,30 @@
-"""The legacy endpoints: which URL speaks which dialect, and lets in whom."""
+"""The endpoints of the dialects: where each is served, and who may connect."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import chain
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, ItemsView, Sequence
 
 from aiohttp import web
 
-from app.legacy.channels import ChannelsDialect
-from app.legacy.conversations import ConversationsDialect
-from app.legacy.credentials import (
-    ByPath,
-    by_chat_token,
-    by_chat_token_or_email,
-    by_token,
-    by_token_or_path,
-)
-from app.legacy.dialect import Dialect
-from app.legacy.diary import DiaryDialect
+from app.legacy.census import Census
+from app.legacy.credentials import ByPath
+from app.legacy.dialect import USER_IN_PATH, Attendance, Dialect
 from app.legacy.endpoint import RawEndpoint
-from app.legacy.notifications import NotificationsDialect
-from app.legacy.policy import CLOSE_CODES, Policy
+from app.legacy.policy import Policy
+from app.legacy.registry import dialects
+from app.memory import Budget
 from app.origins import Origins
+from app.realtime.finishing import FINISH_S
+from app.realtime.lives import Lives
 from app.realtime.rooms import RoomManager
 from app.settings import Settings
 from models.accounts import Account
-from models.identity import Identity
+from models.database import Document
 from namespaces.base import Commands
-from namespaces.chat import ChatCommands
-from namespaces.diary import DiaryCommands
-
-Wanted = TypeVar("Wanted", bound=Commands)
+from namespaces.guard import AccountLimits
 
 
 class LegacyRoutes:
-    """`notifications` at `/ws`, `channels` at `/api/v1/ws`, `conversations` at `/ws/{user_id}`,
-    `diary` at `/api/v1/ws/{user_id}`."""
+    """An endpoint for every dialect of the registry."""
 
     def __init__(
         self,
@@ -43,112 +32,90 @@ class LegacyRoutes:
         manager: RoomManager,
         origins: Origins,
         settings: Settings,
-        find_account: Callable[[str], Awaitable[Account | None]],
+        account_limits: AccountLimits,
+        resolve_path: Callable[[str], Awaitable[Account | None]],
+        budget: Budget,
+        lives: Lives | None = None,
+        others: Callable[[], Sequence[Document]] = lambda: (),
+        kinds: Sequence[type[Dialect]] | None = None,
     ) -> None:
+        """Make the endpoints.
+
+        `others` returns what the other processes that live have reported; `kinds` are the dialects,
+        those of the registry if left out.
+        """
+        self._budget = budget
+        self._lives = lives
         self._manager = manager
         self._origins = origins
         self._settings = settings
-        limits = settings.limits
-        # As often as it takes to open all that one may have, the documented number of times.
-        often = limits.connects_per_minute * limits.connections_per_user
-        self._chat = chat = _the(ChatCommands, domains)
-        self.notifications = self._endpoint(
-            NotificationsDialect(),
-            Policy(
-                by_token,
-                _rooms_of(domains),
-                connections_per_user=1,
-                connects_per_minute=limits.connects_per_minute,
-                newest_wins=True,
-            ),
+        self._account_limits = account_limits
+        self._resolve_path = resolve_path
+        spoken = [kind(domains) for kind in (dialects() if kinds is None else kinds)]
+        self._endpoints = {dialect: self._endpoint(dialect) for dialect in spoken}
+        self.census = Census(self._endpoints, others)
+
+    @property
+    def endpoints(self) -> tuple[RawEndpoint, ...]:
+        """The endpoints, one for each dialect."""
+        return tuple(self._endpoints.values())
+
+    def items(self) -> ItemsView[Dialect, RawEndpoint]:
+        """Return each dialect with its endpoint."""
+        return self._endpoints.items()
+
+    def connections_at(self, path: str) -> int:
+        """Return the number of connections to the dialect at `path`, over all processes."""
+        return sum(
+            self.census[dialect].connections for dialect in self._endpoints if dialect.path == path
         )
-        channels = ChannelsDialect(chat)
-        self.channels = self._endpoint(
-            channels,
-            Policy(
-                by_chat_token_or_email,
-                _no_rooms,
-                limits.connections_per_user,
-                often,
-                attendance=channels,
-            ),
-        )
-        conversations = ConversationsDialect(chat)
-        self.conversations = self._endpoint(
-            conversations,
-            Policy(
-                ByPath(by_chat_token, find_account),
-                chat.rooms_of,
-                limits.connections_per_user,
-                often,
-                close_codes=CLOSE_CODES,
-                attendance=conversations,
-            ),
-        )
-        diary = _the(DiaryCommands, domains)
-        self.diary = self._endpoint(
-            DiaryDialect(diary),
-            Policy(
-                ByPath(by_token_or_path, find_account),
-                diary.rooms_of,
-                limits.connections_per_user,
-                often,
-                close_codes=CLOSE_CODES,
-                rate_of_user=True,
-            ),
-        )
-        self.endpoints = (self.notifications, self.channels, self.conversations, self.diary)
 
     def routes(self) -> list[web.RouteDef]:
-        """Give the routes, to be added to the application."""
-        return [
-            web.get("/ws", self.notifications.handle),
-            web.get("/api/v1/ws", self.channels.handle),
-            web.get("/api/v1/ws/stats", self.stats),
-            web.get("/api/v1/ws/status", self.status),
-            web.get("/api/v1/ws/{user_id}", self.diary.handle),
-            web.get("/ws/{user_id}", self.conversations.handle),
-        ]
+        """Return the routes, to be added to the application."""
+        routes: list[web.RouteDef] = []
+        for dialect, endpoint in self._endpoints.items():
+            routes.append(web.get(dialect.path, endpoint.handle))
+            routes += dialect.routes(self.census[dialect])
+        # The router takes the first that matches: `/ws/stats` is not the user `stats` of another.
+        return sorted(routes, key=lambda route: USER_IN_PATH in route.path)
 
-    async def stats(self, request: web.Request) -> web.Response:
-        """200 with the connections of `/api/v1/ws`, and how many are in each public channel.
+    def announce_gap(self, *, is_certain: bool) -> None:
+        """Announce to all connections that events were lost on their way here, or may have been."""
+        for endpoint in self.endpoints:
+            endpoint.announce_gap(is_certain=is_certain)
 
-        Anyone may ask (`channel-chat.md`), so the names of private channels are kept.
-        """
-        channels = await self._chat.listeners(peer.caller for peer in self.channels)
-        data = {"total_clients": len(self.channels), "channels": channels}
-        return web.json_response({"success": True, "data": data})
+    async def drain(self, within_s: float) -> None:
+        """Close all connections, a few at a time within so many seconds; the others go on."""
+        await asyncio.gather(*(endpoint.drain(within_s) for endpoint in self.endpoints))
 
-    async def status(self, request: web.Request) -> web.Response:
-        """200 with the number of users whose diary is connected to this process (`diary.md`)."""
-        return web.json_response({"connected_users": self.diary.users, "status": "active"})
+    async def close_all(self, finish_s: float = FINISH_S) -> None:
+        """Close all connections (1001) when what they have begun is answered."""
+        await asyncio.gather(*(endpoint.close_all(finish_s) for endpoint in self.endpoints))
 
-    async def close_all(self) -> None:
-        """Tell all peers that the server is going away."""
-        await asyncio.gather(*(endpoint.close_all() for endpoint in self.endpoints))
-
-    def _endpoint(self, dialect: Dialect, policy: Policy) -> RawEndpoint:
+    def _endpoint(self, dialect: Dialect) -> RawEndpoint:
         return RawEndpoint(
             dialect,
-            policy,
+            self._policy(dialect),
             self._manager,
             self._origins,
+            self._account_limits,
             limits=self._settings.limits,
             ping_interval_s=self._settings.raw_ping_interval_s,
+            budget=self._budget,
+            lives=self._lives,
         )
 
-
-def _the(kind: type[Wanted], domains: Sequence[Commands]) -> Wanted:
-    return next(commands for commands in domains if isinstance(commands, kind))
-
-
-def _rooms_of(domains: Sequence[Commands]) -> Callable[[Identity], Iterable[str]]:
-    def rooms_of(identity: Identity) -> Iterable[str]:
-        return set(chain.from_iterable(commands.rooms_of(identity) for commands in domains))
-
-    return rooms_of
-
-
-def _no_rooms(identity: Identity) -> Iterable[str]:
-    """Give none: what is heard there is joined by name."""
-    return ()
+    def _policy(self, dialect: Dialect) -> Policy:
+        limits, access = self._settings.limits, dialect.access
+        names_user = USER_IN_PATH in dialect.path
+        allowed = 1 if access.one_per_user else limits.connections_per_user
+        return Policy(
+            ByPath(access.identify, self._resolve_path) if names_user else access.identify,
+            dialect.rooms_of,
+            connections_per_user=allowed,
+            # As often as it takes to open all that one may have, the documented number of times.
+            connects_per_minute=limits.connects_per_minute * allowed,
+            newest_wins=access.one_per_user,
+            refuses_by_closing=names_user,
+            attendance=dialect if isinstance(dialect, Attendance) else None,
+        )

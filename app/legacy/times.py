@@ -1,4 +1,4 @@
-"""Times as the documents print them: UTC with `Z` and whole seconds (`READING.md`)."""
+"""Times of the older APIs: UTC with `Z`, in whole seconds (docs/older-apis/README.md)."""
 
 from models.times import now
 
@@ -9,5 +9,5 @@ def whole_seconds(text: str) -> str:
 
 
 def now_text() -> str:
-    """Give the present time."""
+    """Return the present time."""
     return now().strftime("%Y-%m-%dT%H:%M:%SZ")

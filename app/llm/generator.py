@@ -31,7 +31,7 @@ TEXT_MAX = 600
 """Characters: a few sentences, as the catalogue has them."""
 
 ANSWER_BYTES = 65_536
-"""Of a response: the text, and what servers tell about its making."""
+"""Of a response: the text, and what servers say about its making."""
 
 AT_ONCE_MAX = 8
 """Requests under way; who comes then gets the catalogue's words at once."""
@@ -92,7 +92,7 @@ class LlmGenerator:
         self._http: aiohttp.ClientSession | None = None
 
     async def __call__(self, prompt: Prompt) -> str:
-        """Give a text of at most `TEXT_MAX` characters on one line.
+        """Return a text of at most `TEXT_MAX` characters on one line.
 
         Raises:
             GeneratorFailed: it took too long, or there is no such text.
@@ -191,7 +191,7 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _checked(answer: bytes) -> str:
-    """Give the text of an answer.
+    """Return the text of an answer.
 
     Raises:
         GeneratorFailed: there is none, or it cannot be shown.

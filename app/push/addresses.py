@@ -21,7 +21,7 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Give the public addresses of `host`.
+        """Return the public addresses of `host`.
 
         Raises:
             OSError: it has none.

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02, VapidException
 from py_vapid.utils import b64urlencode
 
+from app.push.subjects import SUBJECT_ERROR, is_subject
 from app.settings import SettingsError
 
 TOKEN_LIFETIME_S = 12 * 3600
@@ -20,7 +21,9 @@ class VapidKeys:
     """Signs for push services."""
 
     def __init__(self, private_key: str, subject: str) -> None:
-        """Read the key, base64url of 32 bytes or of DER; `subject` is `mailto:` or `https:`.
+        """Read the key, base64url of 32 bytes or of DER, and who answers for it.
+
+        `subject` is `mailto:` or `https:` at a public name: some services refuse others.
 
         Raises:
             SettingsError: one of them is something else.
@@ -36,18 +39,18 @@ class VapidKeys:
                 "VAPID_PRIVATE_KEY is not a P-256 private key, 32 bytes or DER, in base64url."
             ) from None
         self._subject = subject
+        if not is_subject(subject):
+            raise SettingsError(SUBJECT_ERROR)
         try:
             self._sign("https://push.example.com")
         except VapidException:
-            raise SettingsError(
-                "VAPID_SUBJECT is not an address like mailto:admin@example.com."
-            ) from None
+            raise SettingsError(SUBJECT_ERROR) from None
         point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         self.public_key: str = b64urlencode(point)
         """Base64url of the uncompressed point: a browser's `applicationServerKey`."""
 
     def authorization(self, endpoint: str) -> str:
-        """Give the `Authorization` header for a push to `endpoint`."""
+        """Return the `Authorization` header for a push to `endpoint`."""
         parts = urlsplit(endpoint)
         return self._sign(f"{parts.scheme}://{parts.netloc}")
 

@@ -65,7 +65,7 @@ class Deadlines:
                     try:
                         member.deadline_passed()
                     except Exception:
-                        # The timer is everybody's.
+                        # The timer is everyone's.
                         logger.exception("a deadline could not be acted on")
         self._timer = None
         if self._slots:

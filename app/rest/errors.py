@@ -1,50 +1,57 @@
-"""The one table from domain error to HTTP status, and RFC 9457 `application/problem+json`."""
+"""Failures as RFC 9457 `application/problem+json`."""
 
+import asyncio
 import logging
 import math
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from app.access_log import printable
 from models import errors
+from models.error_codes import CATALOGUE, ErrorCode
 
 logger = logging.getLogger(__name__)
 
-STATUS: dict[type[errors.DomainError], HTTPStatus] = {
-    errors.Unreadable: HTTPStatus.BAD_REQUEST,
-    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
-    errors.Forbidden: HTTPStatus.FORBIDDEN,
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.Conflict: HTTPStatus.CONFLICT,
-    errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+HTTP_CODES: dict[HTTPStatus, ErrorCode] = {
+    HTTPStatus.BAD_REQUEST: "bad_request",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_TIMEOUT: "request_timeout",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.UPGRADE_REQUIRED: "upgrade_required",
 }
-
-# The standard library has renamed this one; codes stay.
-CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large"}
+"""The codes of what aiohttp raises, and handlers in its place."""
 
 
 def problem(
-    status: HTTPStatus,
-    code: str,
+    code: ErrorCode,
     detail: str,
     *,
     fields: dict[str, object] | None = None,
     headers: dict[str, str] | None = None,
 ) -> web.Response:
-    """Build a problem document: `type`, `title`, `status`, `code`, `detail`, `errors` by field."""
+    """Build a problem document.
+
+    `code`, `message`, `fields` and `retry_after` are those of an error in an ack; RFC 9457 has
+    `type`, `title`, `status` and, for the message, `detail`. `errors` are `fields` by their former
+    name.
+    """
+    status = CATALOGUE[code].status
     body: dict[str, object] = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
         "code": code,
         "detail": detail,
+        "message": detail,
     }
     if fields:
-        body["errors"] = fields
+        body |= {"fields": fields, "errors": fields}
+    if headers and hdrs.RETRY_AFTER in headers:
+        body["retry_after"] = int(headers[hdrs.RETRY_AFTER])
     return web.json_response(
         body, status=status, headers=headers, content_type="application/problem+json"
     )
@@ -57,8 +64,12 @@ def problem_of(error: errors.DomainError) -> web.Response:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return problem(status, error.code, error.message, fields=error.fields, headers=headers)
+    return problem(error.code, error.message, fields=error.fields, headers=headers)
+
+
+def is_gone(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether no one reads what is written to a connection any more."""
+    return transport is None or transport.is_closing()
 
 
 @web.middleware
@@ -71,12 +82,19 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
-        status = HTTPStatus(error.status)
         kept = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
-        code = CODES.get(status, status.name.lower())
-        return problem(status, code, error.reason, headers=kept)
-    except Exception:
+        code = HTTP_CODES.get(HTTPStatus(error.status))
+        if code is None:
+            logger.warning("an answer of status %d has no code", error.status)
+            code = "bad_request" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal"
+        return problem(code, error.reason, headers=kept)
+    except Exception as error:
+        if isinstance(error, ConnectionError) and is_gone(request.transport):
+            # The client went away while its answer was sent: no failure of this server.
+            raise
         path = printable(request.rel_url.raw_path)
         logger.exception("unexpected error in %s %s", request.method, path)
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
-        return problem(status, "internal", "Something went wrong here; it has been logged.")
+        if request.writer.output_size > 0:
+            # An answer has begun; cutting the connection says that it is not whole.
+            raise ConnectionResetError("The answer broke off.") from error
+        return problem("internal", "Something went wrong here; it has been logged.")

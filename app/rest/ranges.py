@@ -10,7 +10,7 @@ class Unsatisfiable(Exception):
 
 
 def wanted_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Give the first and the last byte that a `Range` header asks for.
+    """Return the first and the last byte that a `Range` header asks for.
 
     None for the whole: there is no header, or one that may be ignored, as several ranges are.
 

@@ -1,1 +1,1 @@
-"""gRPC: the door of other services."""
+"""gRPC, for other services."""

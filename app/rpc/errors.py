@@ -17,9 +17,13 @@ STATUS: dict[type[errors.DomainError], grpc.StatusCode] = {
     errors.Forbidden: grpc.StatusCode.PERMISSION_DENIED,
     errors.NotFound: grpc.StatusCode.NOT_FOUND,
     errors.Conflict: grpc.StatusCode.ALREADY_EXISTS,
+    errors.PreconditionFailed: grpc.StatusCode.FAILED_PRECONDITION,
     errors.TooManyRequests: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
 }
+
+DETAILS_MAX = 600
+"""Characters: percent-encoded they have up to 7 KB, and clients refuse trailers above 8 KB."""
 
 
 async def answer(context: Any, call: Callable[[], Awaitable[Any]]) -> Any:
@@ -39,6 +43,7 @@ async def refuse(context: Any, error: errors.DomainError) -> NoReturn:
     for field, messages in (error.fields or {}).items():
         said = messages if isinstance(messages, list) else [messages]
         details += f" {field}: {' '.join(map(str, said))}"
-    status = STATUS.get(type(error), grpc.StatusCode.INTERNAL)
+    status = errors.of_kind(STATUS, error) or grpc.StatusCode.INTERNAL
+    details = details[:DETAILS_MAX]
     await context.abort(status, details, (("code", error.code),))
     raise AssertionError("unreachable")

@@ -1,4 +1,4 @@
-"""The gRPC server: `notification.NotificationService` with reflection, in this process's loop."""
+"""The gRPC server, in this process's loop: our `NotificationService`, health and reflection."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -8,16 +8,18 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
-from grpc_reflection.v1alpha import reflection
-from marshmallow import ValidationError
 
 from app.rpc import errors
 from app.rpc.descriptors import SERVICE, Request, Response
+from app.rpc.standard import CHECK, Ping, StandardServices
 from app.service_token import ServiceToken
 from app.settings import Settings, SettingsError
-from models.errors import DomainError, Invalid, Unreadable
+from models.errors import DomainError, TooManyRequests, Unreadable
+from models.fields import load
+from models.finishing import finish
 from models.notifications.operations import Notifications
 from models.notifications.schema import SendNotification
+from models.notifications.views import SentView
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,12 @@ STOP_S = 0.5
 CALLS_MAX = 200
 """Calls at once; more are answered RESOURCE_EXHAUSTED and may be tried again."""
 
+STREAMS_MAX = 50
+"""Calls at once on one connection."""
+
+METADATA_BYTES = 8_192
+"""The headers of a call: a service token is far below."""
+
 _SEND = SendNotification()
 
 
@@ -34,23 +42,36 @@ class RpcServer:
     """One listening gRPC server."""
 
     def __init__(
-        self, notifications: Notifications, service_token: ServiceToken, *, message_bytes: int
+        self,
+        notifications: Notifications,
+        service_token: ServiceToken,
+        ping: Ping,
+        *,
+        message_bytes: int,
     ) -> None:
         self._notifications = notifications
+        self._sending = 0
         self._server = grpc.aio.server(
             interceptors=(_Guard(service_token),),
             options=(
                 # Two servers on one port would share its callers without a word.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", message_bytes),
+                # No caller compresses: identity, the first bit, is all that is read.
+                ("grpc.compression_enabled_algorithms_bitset", 1),
+                # More wait at the caller, and not here with their messages.
+                ("grpc.max_concurrent_streams", STREAMS_MAX),
+                ("grpc.max_metadata_size", METADATA_BYTES),
             ),
             maximum_concurrent_rpcs=CALLS_MAX,
         )
         self._server.add_generic_rpc_handlers((self._handlers(),))
-        reflection.enable_server_reflection((SERVICE, reflection.SERVICE_NAME), self._server)
+        self._standard = StandardServices(self._server, ping)
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; gives the port, which the system chooses for 0.
+    async def start(
+        self, host: str, port: int, credentials: grpc.ServerCredentials | None = None
+    ) -> int:
+        """Listen, with TLS if there are `credentials`; return the port, chosen by the system for 0.
 
         Raises:
             SettingsError: the port is taken, or not for us.
@@ -61,18 +82,23 @@ class RpcServer:
         try:
             # Asked first, because the library prints what it thinks of a port that is taken.
             create_server((host, port), family=family).close()
-            bound = self._server.add_insecure_port(address)
+            if credentials is None:
+                bound = self._server.add_insecure_port(address)
+            else:
+                bound = self._server.add_secure_port(address, credentials)
         except (OSError, RuntimeError):
             raise SettingsError(
                 f"gRPC cannot listen on {address}: another server may do so;"
                 " choose another GRPC_PORT, or 0 for none."
             ) from None
         await self._server.start()
+        await self._standard.start()
         logger.info("gRPC serves on %s port %d", host, bound)
         return int(bound)
 
     async def stop(self) -> None:
-        """Take no more calls, and let those that have begun end."""
+        """Refuse further calls, and let those that have begun end."""
+        await self._standard.stop()
         await self._server.stop(STOP_S)
 
     def _handlers(self) -> grpc.GenericRpcHandler:
@@ -84,15 +110,27 @@ class RpcServer:
 
     async def _send(self, request: bytes, context: Any) -> Any:
         async def call() -> Any:
-            sent = await self._notifications.send(**_loaded(request))
+            # Callers that cancel or whose deadline passes do not end it: the notification would be
+            # stored, and neither its event nor its push ever sent.
+            sent = await finish(self._send_counted(_loaded(request)))
             known = {name: value for name, value in sent.items() if value is not None}
             return Response(**known | {"user_id": int(str(known["user_id"]))})
 
         return await errors.answer(context, call)
 
+    async def _send_counted(self, values: dict[str, Any]) -> SentView:
+        # Cancelled calls count no longer among `maximum_concurrent_rpcs`.
+        if self._sending >= CALLS_MAX:
+            raise TooManyRequests("Too many calls are being carried out.")
+        self._sending += 1
+        try:
+            return await self._notifications.send(**values)
+        finally:
+            self._sending -= 1
+
 
 class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Lets in calls with the service token, reflection included."""
+    """Lets in calls with the service token, reflection included, and checks of health."""
 
     def __init__(self, service_token: ServiceToken) -> None:
         self._service_token = service_token
@@ -102,7 +140,9 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         continuation: Callable[[Any], Awaitable[Any]],
         handler_call_details: Any,
     ) -> Any:
-        """Give the handler of a call, or one that refuses it."""
+        """Return the handler of a call, or one that refuses it."""
+        if handler_call_details.method == CHECK:
+            return await continuation(handler_call_details)
         metadata = dict(handler_call_details.invocation_metadata)
         try:
             self._service_token.check(metadata.get("authorization"))
@@ -119,28 +159,35 @@ def _refusing(error: DomainError) -> Any:
 
 
 def _loaded(written: bytes) -> dict[str, Any]:
-    """Read a request as every door does; an empty text is one that was left out."""
+    """Read a request as every transport does; an empty text is one that was left out."""
     try:
         request = Request.FromString(written)
     except DecodeError:
         raise Unreadable("The bytes are no SendNotificationRequest.") from None
     fields = {field.name: getattr(request, field.name) for field in request.DESCRIPTOR.fields}
     given = {name: value for name, value in fields.items() if value != ""}
+    return load(_SEND, given)
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
+    """Read the certificate that the settings name; None for a server without TLS."""
+    if settings.grpc_tls_cert is None or settings.grpc_tls_key is None:
+        return None
     try:
-        loaded: dict[str, Any] = _SEND.load(given)
-    except ValidationError as error:
-        raise Invalid("Some fields are not valid.", fields=dict(error.messages_dict)) from None
-    return loaded
+        key, chain = settings.grpc_tls_key.read_bytes(), settings.grpc_tls_cert.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"GRPC_TLS_CERT and GRPC_TLS_KEY cannot be read: {error}") from None
+    return grpc.ssl_server_credentials([(key, chain)])
 
 
 async def start_rpc(
-    settings: Settings, notifications: Notifications, service_token: ServiceToken
+    settings: Settings, notifications: Notifications, service_token: ServiceToken, ping: Ping
 ) -> RpcServer | None:
-    """Start the gRPC server that the settings ask for, if they do.
+    """Start the gRPC server that the settings ask for, if they do; `ping` asks the database.
 
     Raises:
         SettingsError: it cannot listen on the GRPC_PORT that was chosen. The default port, which
-            nobody chose, may be taken by another server of this machine: that one serves then.
+            no one chose, may be taken by another server of this machine: that one serves then.
     """
     if not settings.grpc_port:
         return None
@@ -149,9 +196,11 @@ async def start_rpc(
         return None
     # Without a token only this machine is let in.
     host = settings.host if service_token.asked_for else "127.0.0.1"
-    server = RpcServer(notifications, service_token, message_bytes=settings.limits.request_bytes)
+    credentials = _credentials(settings)
+    message_bytes = settings.limits.request_bytes
+    server = RpcServer(notifications, service_token, ping, message_bytes=message_bytes)
     try:
-        await server.start(host, settings.grpc_port)
+        await server.start(host, settings.grpc_port, credentials)
     except SettingsError as error:
         await server.stop()
         if settings.grpc_port_chosen:

@@ -7,6 +7,12 @@ const EVENT_BYTES = 150;
 
 const FILL_BYTES = 65_536;
 
+const GROUP = 6;
+
+export function groupOf(user) {
+  return `group:${Math.floor((Number(user) - 1) / GROUP)}`;
+}
+
 export function news(prefixBytes, eventBytes = EVENT_BYTES) {
   const t = (Number(process.hrtime.bigint()) / 1e9).toFixed(6);
   const bare = JSON.stringify({ t, pad: "" });
@@ -33,8 +39,8 @@ export function listen(port, { emit, emitTo, count }) {
       let answer = {};
       if (command === "emit") emit(Number(argument));
       else if (command === "turns") await turns(emit, Number(argument));
-      else if (command === "one") emitTo("user:0", EVENT_BYTES);
-      else if (command === "fill") emitTo("user:deaf", FILL_BYTES);
+      else if (command === "one") emitTo("user:1", EVENT_BYTES);
+      else if (command === "fill") emitTo("user:900000000", FILL_BYTES);
       else if (command === "collect") globalThis.gc?.();
       else answer = stats(count());
       socket.write(`${JSON.stringify(answer)}\n`);

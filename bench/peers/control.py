@@ -1,9 +1,9 @@
 """How the driver commands a server: a line of text in, a line of JSON out, on a port of its own.
 
 `emit N` tells an event to the whole room N times within one turn of the loop, `turns N` in N
-turns, `one` tells it to the user `0` only, `fill` tells a large one to the user `deaf`; `collect`
-collects garbage; `stats` gives the process's own accounting: `{"user_s", "system_s", "rss_kb",
-"connections"}`. The Node peers do the same.
+turns, `one` tells it to the user `1` only, `fill` tells a large one to the user `DEAF` of
+`bench.server`; `collect` collects garbage; `stats` gives the process's own accounting:
+`{"user_s", "system_s", "rss_kb", "connections"}`. The Node peers do the same.
 """
 
 import asyncio
@@ -20,7 +20,15 @@ EVENT_BYTES = 150
 FILL_BYTES = 65_536
 """Of the event that `fill` tells."""
 
+GROUP = 6
+"""Users of a group: 1 to 6 are the first."""
+
 _PAGE_KB = resource.getpagesize() // 1024
+
+
+def group_of(user: str) -> str:
+    """Return the room of a user's group."""
+    return f"group:{(int(user) - 1) // GROUP}"
 
 
 def news(prefix_bytes: int, event_bytes: int = EVENT_BYTES) -> dict[str, object]:
@@ -31,7 +39,7 @@ def news(prefix_bytes: int, event_bytes: int = EVENT_BYTES) -> dict[str, object]
 
 
 def stats(connections: int) -> dict[str, float]:
-    """Give what this process has used so far."""
+    """Return what this process has used so far."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return {
@@ -60,9 +68,9 @@ async def listen(
                     await emit(1)
                     await asyncio.sleep(0)
             elif line[0] == b"one":
-                await emit_to("user:0", EVENT_BYTES)
+                await emit_to("user:1", EVENT_BYTES)
             elif line[0] == b"fill":
-                await emit_to("user:deaf", FILL_BYTES)
+                await emit_to("user:900000000", FILL_BYTES)
             elif line[0] == b"collect":
                 gc.collect()
             else:

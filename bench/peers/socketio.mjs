@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import jwt from "jsonwebtoken";
 import { Server } from "socket.io";
-import { listen, news } from "./control.mjs";
+import { groupOf, listen, news } from "./control.mjs";
 
 const [port, controlPort, secret] = process.argv.slice(2);
 const http = createServer();
@@ -17,7 +17,10 @@ bench.use((socket, next) => {
   }
 });
 bench.on("connection", (socket) => {
-  socket.join(["room", `user:${socket.data.id}`]);
+  const { id } = socket.data;
+  socket.join(["room", `user:${id}`, groupOf(id)]);
+  socket.on("echo", (said, acknowledge) => acknowledge({ data: said }));
+  socket.on("key", (said) => bench.to(groupOf(id)).emit("key", { user: id, ...said }));
 });
 http.listen({ port: Number(port), host: "127.0.0.1", backlog: 4096 });
 

@@ -1,4 +1,4 @@
-"""Passwords: argon2id, hashed beside the event loop on few threads."""
+"""Passwords: argon2id, hashed on a few threads, off the event loop, in fair order."""
 
 import asyncio
 import unicodedata
@@ -9,50 +9,70 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from models.errors import Unavailable
+from models.accounts.queue import Client, FairQueue, Urgency
 
 _Result = TypeVar("_Result")
 
 THREADS = 2
 """Each hash under way takes 64 MiB; a small dyno has 512."""
 
-MAX_WAITING = 64
-"""Past it a login would wait for seconds; it is refused at once instead."""
+ANYONE = Client()
+"""The client of work that no request asked for: an operator's command."""
 
 
 class Passwords:
-    """Hashes and verifies; parameters are those of `hasher` (default: RFC 9106, low memory)."""
+    """Hashes and verifies; parameters are those of `hasher` (default: RFC 9106, low memory).
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+    Verifying goes before hashing, because people who log in should not wait for those who sign
+    up; among each, clients take turns.
+    """
+
+    def __init__(
+        self, hasher: PasswordHasher | None = None, queue: FairQueue | None = None
+    ) -> None:
         self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
-        self._waiting = 0
+        self._queue = FairQueue(THREADS) if queue is None else queue
         self._decoy: str | None = None
+        self._closed = False
 
-    async def hash(self, password: str) -> str:
-        """Give the encoded argon2id hash.
+    async def hash(
+        self, password: str, client: Client = ANYONE, urgency: Urgency = Urgency.SIGNUP
+    ) -> str:
+        """Return the encoded argon2id hash.
 
         Raises:
-            Unavailable: too many hashes are waiting already.
+            TooManyRequests: the client has too many requests waiting.
+            Unavailable: code `busy`: too many requests are waiting.
         """
-        return await self._run(lambda: self._hasher.hash(_normal(password)))
+        return await self._run(lambda: self._hasher.hash(_normal(password)), client, urgency)
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Tell whether `password` made `password_hash`.
+    async def verify(
+        self, password_hash: str | None, password: str, client: Client = ANYONE
+    ) -> bool:
+        """Return whether `password` made `password_hash`.
 
         None, for "no such account", does the same work as a wrong password and is False.
 
         Raises:
-            Unavailable: too many hashes are waiting already.
+            TooManyRequests: the client has too many requests waiting.
+            Unavailable: code `busy`: too many requests are waiting.
         """
-        return await self._run(lambda: self._matches(password_hash, _normal(password)))
+        return await self._run(
+            lambda: self._matches(password_hash, _normal(password)), client, Urgency.LOGIN
+        )
+
+    def waiting(self) -> int:
+        """Return how many passwords wait for a thread."""
+        return len(self._queue)
 
     def outdated(self, password_hash: str) -> bool:
-        """Tell whether the hash was made with other parameters than today's."""
+        """Return whether the hash was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(password_hash)
 
     def close(self) -> None:
-        """Let the threads go; hashes not yet begun are dropped."""
+        """Release the threads; hashes not yet begun are dropped, the others are not waited for."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def prepare(self) -> None:
@@ -68,16 +88,18 @@ class Passwords:
             return False
         return matched and password_hash is not None
 
-    async def _run(self, work: Callable[[], _Result]) -> _Result:
-        if self._waiting >= MAX_WAITING:
-            raise Unavailable("Too many logins at once; try again.", code="busy", retry_after_s=1)
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._waiting -= 1
+    async def _run(self, work: Callable[[], _Result], client: Client, urgency: Urgency) -> _Result:
+        async with self._queue.turn(client, urgency):
+            task = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if not self._closed:
+                    # The thread cannot be stopped: its slot is free when it is done, not before.
+                    await asyncio.wait([task])
+                raise
 
 
 def _normal(password: str) -> str:
-    """Give one form to what keyboards write in several (NFKC, as NIST SP 800-63B advises)."""
+    """Normalise what keyboards write in several forms (NFKC, as NIST SP 800-63B advises)."""
     return unicodedata.normalize("NFKC", password)

@@ -1,9 +1,9 @@
 """Changes to messages, numbered per conversation: how a client that was away learns of them.
 
 `chat_changes`: `_id` "<conversation>:<number>", `conversation_id`, `number`, `seq` (of the message
-changed), `at`. A change is announced here first and then written into the message with its number
-as `revision`, so none is missed after a crash between the two; readers wait at one that is
-announced and not written yet.
+changed), `at`, `kept_from` (accounts that do not see the change). A change is announced here first
+and then written into the message with its number as `revision`, so none is missed after a crash
+between the two; readers wait at one that is announced and not written yet.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,10 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from models.chat.conversations import Conversations
-from models.chat.records import message_json
-from models.database import Document
-from models.events import Json
+from models.chat.records import StoredConversation, StoredMessage
+from models.chat.showing import Showing
+from models.chat.views import ChangesView
+from models.chat.visibility import Visibility
 from models.times import Clock
 
 WRITING = timedelta(seconds=10)
@@ -28,7 +29,8 @@ _MAX_KNOWN = 10_000
 class Changes:
     """Writes and lists changes."""
 
-    def __init__(self, conversations: Conversations, clock: Clock) -> None:
+    def __init__(self, conversations: Conversations, showing: Showing, clock: Clock) -> None:
+        self._showing = showing
         self._conversations = conversations
         self._messages = conversations.messages
         self._log = conversations.changes
@@ -37,21 +39,25 @@ class Changes:
 
     async def write(
         self,
-        conversation: Document,
-        message: Document,
+        conversation: StoredConversation,
+        message: StoredMessage,
         update: Mapping[str, Mapping[str, Any]],
         *,
         given: Mapping[str, Any],
-    ) -> Document | None:
-        """Announce a change and apply `update` to the message; gives it as it is then.
+        kept_from: list[str],
+    ) -> StoredMessage | None:
+        """Announce a change and apply `update` to the message; returns it as it is then.
 
-        None when the message is deleted or does not meet `given`.
+        None when the message is deleted or does not meet `given`. `kept_from` are accounts to which
+        the change is not listed.
         """
         conversation_id = conversation["_id"]
         number = conversation["revision"]
         while True:
             announced = await self._log.append(
-                conversation_id, number, {"seq": message["seq"], "at": self._clock()}
+                conversation_id,
+                number,
+                {"seq": message["seq"], "at": self._clock(), "kept_from": kept_from},
             )
             number = announced["number"]
             # A message takes its changes in the order of their numbers only: else a reader that
@@ -72,8 +78,10 @@ class Changes:
             await self._conversations.note_change(conversation_id, number)
             return changed
 
-    async def after(self, conversation: Document, revision: int, limit: int) -> dict[str, Json]:
-        """Give the messages changed after `revision`, each once, as they are now.
+    async def after(
+        self, conversation: StoredConversation, revision: int, limit: int, visibility: Visibility
+    ) -> ChangesView:
+        """Return the messages changed after `revision`, each once, as they are now.
 
         `{"messages": […], "revision": to go on from, "more": whether there is more at once}`.
         """
@@ -81,15 +89,18 @@ class Changes:
         newest = await self.settled(conversation)
         last = min(revision + limit, newest)
         found = await self._log.between(conversation_id, revision + 1, last)
-        messages: list[Json] = []
-        for seq in sorted({change["seq"] for change in found}):
+        messages: list[StoredMessage] = []
+        account_id = visibility.account_id
+        seen = {c["seq"] for c in found if account_id not in c.get("kept_from", ())}
+        for seq in sorted(seen):
             message = await self._messages.get(conversation_id, seq)
-            if message is not None:
-                messages.append(message_json(message))
-        return {"messages": messages, "revision": max(revision, last), "more": last < newest}
+            if message is not None and visibility.sees(message):
+                messages.append(message)
+        shown = await self._showing.messages(conversation, messages, account_id)
+        return {"messages": [*shown], "revision": max(revision, last), "more": last < newest}
 
-    async def settled(self, conversation: Document) -> int:
-        """Give the number up to which all changes are in their messages."""
+    async def settled(self, conversation: StoredConversation) -> int:
+        """Return the number up to which all changes are in their messages."""
         conversation_id = conversation["_id"]
         known = self._settled.get(conversation_id, 0)
         number = await self._log.newest(conversation_id, max(known, conversation["revision"]))

@@ -1,20 +1,27 @@
-"""Store a message once: at the next number, and under its author's `client_id` if it has one.
+"""Store a message once: at the next number, and under its author's key if it has one.
 
-`chat_sends`: `_id` "<conversation>|<author>|<client_id>", `seq`, `digest`. It is written first and
-says at which seq the message is, or will be. Only when that place is taken by another message does
-the seq move on, to the end; so however many try, and wherever a process dies, a retry goes on from
-there and the message is stored once.
+`chat_sends`: `_id` "<conversation>|<author>|<key>", `seq`, `digest`, `at`. The key is the
+`client_id`, or a space and the operation of an `Idempotency-Key`: it is what `models.idempotency`
+keeps of other operations, and says besides at which seq the message is, or will be. It is written
+first. Only when
+that place is taken by another message does the seq move on, to the end; so however many try, and
+wherever a process dies, a retry goes on from there and the message is stored once. A key is
+forgotten after longer than a client may be offline with messages to send (`models.collections`).
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
 
 from pymongo.errors import DuplicateKeyError
 
 from models.chat.log import Log
-from models.database import Database, Document
-from models.errors import Conflict
+from models.chat.records import NewMessage, StoredConversation, StoredMessage
+from models.collections import retention_of
+from models.database import Database, typed
+from models.idempotency import digest_of, key_reused
+from models.retention import expire, prepare_expiry
+from models.times import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +30,63 @@ class SendKey:
 
     conversation_id: str
     author_id: str
-    client_id: str
+    client_id: str | None
+    operation_id: str | None
     chosen: tuple[object, ...]
     """What the author chose of the message, as JSON values."""
 
     @property
     def id(self) -> str:
         """The natural key."""
-        return f"{self.conversation_id}|{self.author_id}|{self.client_id}"
+        key = f" {self.operation_id}" if self.client_id is None else self.client_id
+        return f"{self.conversation_id}|{self.author_id}|{key}"
 
     @property
     def digest(self) -> str:
-        """What tells messages apart: SHA-256 of what the author chose."""
-        return hashlib.sha256(json.dumps(self.chosen).encode()).hexdigest()
+        """What distinguishes messages, of what the author chose."""
+        return digest_of(self.chosen)
 
-    def made(self, message: Document) -> bool:
+    def made(self, message: StoredMessage) -> bool:
         """Whether a stored message is the one of this key."""
-        same_author = message["author"]["id"] == self.author_id
-        return bool(same_author and message["client_id"] == self.client_id)
+        if message["author"]["id"] != self.author_id:
+            return False
+        if self.client_id is None:
+            return bool(message.get("operation_id") == self.operation_id)
+        return bool(message["client_id"] == self.client_id)
+
+
+class StoredSend(TypedDict):
+    """A document of `chat_sends`."""
+
+    _id: str
+    seq: int
+    digest: str
+    """Of what the author chose."""
+
+    at: datetime
 
 
 class Sending:
     """Appends messages."""
 
-    def __init__(self, database: Database, messages: Log) -> None:
-        self._sends = database["chat_sends"]
+    def __init__(self, database: Database, messages: Log[StoredMessage], clock: Clock) -> None:
+        self._sends = typed(database["chat_sends"], StoredSend)
         self._messages = messages
+        self._clock = clock
 
-    async def find(self, key: SendKey | None) -> Document | None:
-        """Give the message of the key, if it is stored already.
+    async def prepare(self) -> None:
+        """Make the index by which old keys are forgotten."""
+        await prepare_expiry(self._sends, retention_of("chat_sends"))
+
+    async def sweep(self) -> None:
+        """Forget keys under which no client sends again."""
+        await expire(self._sends, retention_of("chat_sends"), self._clock())
+
+    async def find(self, key: SendKey | None) -> StoredMessage | None:
+        """Return the message of the key, if it is stored already.
 
         Raises:
-            Conflict: code `client_id_reused`: the key was used with other content.
+            Invalid: code `key_reused`: it was used with other content.
         """
         sent = await self._sends.find_one({"_id": key.id}) if key else None
         if key is None or sent is None:
@@ -64,9 +96,9 @@ class Sending:
         return held if held is not None and key.made(held) else None
 
     async def append(
-        self, conversation: Document, message: Document, key: SendKey | None
-    ) -> tuple[Document, bool]:
-        """Store the message after the newest; gives it as stored, and whether this call did it."""
+        self, conversation: StoredConversation, message: NewMessage, key: SendKey | None
+    ) -> tuple[StoredMessage, bool]:
+        """Store the message after the newest; returns it, and whether this call stored it."""
         conversation_id, known = conversation["_id"], conversation["last_seq"]
         if key is None:
             return await self._messages.append(conversation_id, known, message), True
@@ -83,20 +115,21 @@ class Sending:
             seq = await self._reserve(key, known + 1)
 
     async def _reserve(self, key: SendKey, seq: int) -> int:
-        """Give the seq that is the message's by now, `seq` when it has none yet."""
-        try:
-            await self._sends.insert_one({"_id": key.id, "seq": seq, "digest": key.digest})
-        except DuplicateKeyError:
-            sent = await self._sends.find_one({"_id": key.id})
-            assert sent is not None  # never deleted
-            _check(sent, key)
-            reserved: int = sent["seq"]
-            return reserved
-        return seq
+        """Return the seq that is the message's by now, `seq` when it has none yet."""
+        sent: StoredSend = {"_id": key.id, "seq": seq, "digest": key.digest, "at": self._clock()}
+        while True:
+            try:
+                await self._sends.insert_one(sent)
+            except DuplicateKeyError:
+                known = await self._sends.find_one({"_id": key.id})
+            else:
+                return seq
+            if known is not None:  # else it was forgotten just now
+                _check(known, key)
+                reserved: int = known["seq"]
+                return reserved
 
 
-def _check(sent: Document, key: SendKey) -> None:
+def _check(sent: StoredSend, key: SendKey) -> None:
     if sent["digest"] != key.digest:
-        raise Conflict(
-            "This client_id was used for a message with other content.", code="client_id_reused"
-        )
+        raise key_reused()

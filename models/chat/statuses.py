@@ -1,19 +1,19 @@
-"""What people say of themselves (available, away, busy), and who hears when it changes.
+"""What people say of themselves (available, away, busy), and who is notified when it changes.
 
-`chat_statuses`: `_id` (account), `status`, `last_active_at`. Nobody says offline: it is what an
+`chat_statuses`: `_id` (account), `status`, `last_active_at`. No one says offline: it is what an
 account without a connection is. A status said once holds for the next connection, too.
 """
 
-import asyncio
 from datetime import datetime, timedelta
 
-from models.chat.conversations import Conversations, may_read, rooms_of
+from models.accounts.people import Person
+from models.chat.conversations import Conversations
 from models.chat.events import OwnStatusChanged, UserStatusChanged
-from models.chat.members import Members
-from models.chat.records import CHANNEL, user_json
-from models.database import Database, Document
+from models.chat.records import user_view
+from models.chat.views import StatusView
+from models.database import Database
 from models.events import Publisher
-from models.rooms import conversation_room, user_room
+from models.rooms import user_room
 from models.times import Clock, to_text
 
 AVAILABLE = "available"
@@ -35,24 +35,22 @@ class Statuses:
         self,
         database: Database,
         conversations: Conversations,
-        members: Members,
         publisher: Publisher,
         clock: Clock,
     ) -> None:
         self._statuses = database["chat_statuses"]
         self._conversations = conversations
-        self._members = members
         self._publisher = publisher
         self._clock = clock
         self._beats: dict[str, datetime] = {}
 
     async def get(self, account_id: str) -> str:
-        """Give what an account says, connected or not; available when it never said anything."""
+        """Return what an account says, connected or not; available when it never said anything."""
         found = await self._statuses.find_one({"_id": account_id})
         return str(found["status"]) if found and found.get("status") else AVAILABLE
 
     async def last_active(self, account_id: str) -> datetime | None:
-        """Give when the account last showed a sign of life, to within `ACTIVE_EVERY`."""
+        """Return when the account last showed a sign of life, to within `ACTIVE_EVERY`."""
         found = await self._statuses.find_one({"_id": account_id})
         return found.get("last_active_at") if found else None
 
@@ -64,6 +62,11 @@ class Statuses:
             upsert=True,
         )
         return ((former and former.get("status")) or AVAILABLE) != status
+
+    async def forget(self, account_id: str) -> None:
+        """Forget what an account said."""
+        self._beats.pop(account_id, None)
+        await self._statuses.delete_one({"_id": account_id})
 
     async def beat(self, account_id: str) -> None:
         """Note a sign of life."""
@@ -78,23 +81,25 @@ class Statuses:
             {"_id": account_id}, {"$set": {"last_active_at": now}}, upsert=True
         )
 
-    async def tell(self, person: Document, status: str) -> None:
-        """Tell everyone who shares a conversation with somebody, and their own devices."""
-        told = {"status": status, "at": to_text(self._clock()), **user_json(person)}
+    async def publish(self, person: Person, status: str) -> None:
+        """Publish to the contacts of an account and to its own devices."""
+        shown = self.view(person, status)
         own = user_room(person["id"])
-        rooms = await self._rooms_around(person["id"])
-        await self._publisher.publish(UserStatusChanged(told), *rooms, except_room=own)
-        await self._publisher.publish(OwnStatusChanged(told), own)
+        contacts = await self._conversations.contacts(person["id"])
+        rooms = [user_room(account_id) for account_id in sorted(contacts)]
+        if rooms:
+            await self._publisher.publish(UserStatusChanged(**shown), *rooms, except_room=own)
+        await self._publisher.publish(OwnStatusChanged(**shown), own)
 
-    async def _rooms_around(self, account_id: str) -> list[str]:
-        memberships = await self._members.of_account(account_id)
-        closed = [found["conversation_id"] for found in memberships if found["kind"] != CHANNEL]
-        rooms = {
-            conversation_room(found["conversation_id"])
-            for found in memberships
-            if found["kind"] == CHANNEL
+    async def publish_to(self, account_id: str, person: Person, status: str) -> None:
+        """Publish the status of one account to another."""
+        event = UserStatusChanged(**self.view(person, status))
+        await self._publisher.publish(event, user_room(account_id))
+
+    def view(self, person: Person, status: str) -> StatusView:
+        """Return the payload of a status."""
+        return {
+            "status": status,
+            "at": to_text(self._clock()),
+            **user_view(person, email=True),
         }
-        for conversation in await asyncio.gather(*map(self._conversations.find, closed)):
-            if conversation and may_read(conversation, account_id):
-                rooms.update(rooms_of(conversation))
-        return sorted(rooms)

@@ -1,12 +1,13 @@
-"""What several things in a diary have in common: titles, dates, the ids that clients choose."""
+"""What several things in a diary have in common: titles and dates."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError
 
-from models.fields import one_line
+from models.fields import Scalar, Text, one_line
 
 MAX_TITLE = 200
 """Characters: a line that a phone's notification still shows."""
@@ -16,8 +17,10 @@ _YEARS = range(1900, 3000)
 """Far from both ends of the calendar, so that no zone and no repetition leads out of it."""
 
 
-class DateField(fields.Field[date]):
+class DateField(Scalar[date]):
     """A date of the calendar, `"2026-03-01"`, and no other of the forms of ISO 8601."""
+
+    takes: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         if isinstance(value, str) and _DATE.fullmatch(value):
@@ -31,20 +34,6 @@ class DateField(fields.Field[date]):
         raise ValidationError('Not a date; write it like "2026-03-01".')
 
 
-def title_field(**options: Any) -> fields.String:
-    """Give the field of a title: one line."""
-    return fields.String(
-        validate=[validate.Length(1, MAX_TITLE), one_line],
-        **options,
-    )
-
-
-def client_id_field() -> fields.String:
-    """Give the field by which a client that sends something again gets the same thing."""
-    return fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Regexp(
-            r"\A[A-Za-z0-9_-]{1,64}\Z", error="Letters, digits, - and _ only, 64 at most."
-        ),
-    )
+def title_field(**options: Any) -> Text:
+    """Return the field of a title: one line."""
+    return Text(MAX_TITLE, min_length=1, validate=one_line, **options)

@@ -1,20 +1,26 @@
 """The diary: its parts, built on each other, and what is done with all of them."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 from models.accounts import Account
+from models.accounts.lookups import Lookups
 from models.database import Database
-from models.diary.entries import Entries
+from models.diary.account_data import DiaryAccountData
+from models.diary.entries.operations import Entries
 from models.diary.export import Export
-from models.diary.figures import Figures
-from models.diary.goals import Goals
+from models.diary.goals.members import Between, People, never
+from models.diary.goals.operations import Goals
 from models.diary.motivation.operations import Motivation
 from models.diary.motivation.port import Generator
-from models.diary.reminders import Reminders
-from models.diary.summary import Summary
-from models.diary.tasks import Tasks
+from models.diary.summary.figures import Figures
+from models.diary.summary.operations import Summary
+from models.diary.tasks.operations import Tasks
+from models.diary.tasks.reminders import Reminders
+from models.diary.views import DiaryView
 from models.diary.zones import Zones
-from models.events import Json, Publisher
+from models.events import Publisher
+from models.exports import Slots, Streamed
 from models.idempotency import Idempotency
 from models.identity import Identity
 from models.notifications.push import Push
@@ -22,10 +28,12 @@ from models.times import Clock, now
 
 
 class Diary:
-    """Everybody's diaries: `entries`, `tasks`, `goals`, `motivation` and the `summary` of them.
+    """Everyone's diaries: `entries`, `tasks`, `goals`, `motivation` and the `summary` of them.
 
     Motivation comes from `generator` if there is one, and from the catalogue if not or if it
-    fails. Reminders of tasks go to the owner's devices, and through `push` to those subscribed.
+    fails. `may_add_at_once` says whether an owner of a goal may make someone a member without an
+    invitation, `is_blocked` whether one has blocked the other. Reminders
+    of tasks go to the owner's devices, and through `push` to those subscribed.
     """
 
     def __init__(
@@ -38,12 +46,23 @@ class Diary:
         push: Push,
         generator: Generator | None,
         motivations_per_minute: int,
+        lookups: Lookups,
+        exports_per_account: int = 1,
+        exports: int = 16,
+        may_add_at_once: Between = never,
+        is_blocked: Between = never,
         clock: Clock = now,
     ) -> None:
         zones = Zones(find_account, clock)
         self.entries = Entries(database, publisher, zones, clock)
         self.tasks = Tasks(database, publisher, zones, clock=clock)
-        self.goals = Goals(database, publisher, find_by_public_id, clock)
+        people = People(
+            find_by_public_id,
+            may_add_at_once=may_add_at_once,
+            is_blocked=is_blocked,
+            lookups=lookups,
+        )
+        self.goals = Goals(database, publisher, people, find_account, clock)
         self.motivation = Motivation(
             database,
             publisher,
@@ -64,6 +83,12 @@ class Diary:
             publisher=publisher,
             find_account=find_account,
             clock=clock,
+            slots=Slots(exports_per_account, exports),
+        )
+        self.account_data = DiaryAccountData(
+            end_sharing=self.goals.end_sharing,
+            delete=self._everything.delete,
+            lists=self._everything.lists,
         )
 
     async def prepare(self) -> None:
@@ -83,21 +108,27 @@ class Diary:
         """Note that an account lives in another time zone now: reminders go by it from here on."""
         await self.tasks.rezone(account_id)
 
-    async def export(self, identity: Identity) -> dict[str, Json]:
-        """Give everything that the diary has of the caller.
+    def reading(self, identity: Identity) -> AbstractAsyncContextManager[Streamed]:
+        """Open everything that the diary has of the caller, to be read once.
 
-        `exported_at`, `settings` (`time_zone`, `language`), `entries`, `tasks`, `completions`
-        (`task_id`, `date`, `due_date`; also of tasks deleted since), `goals` (`owned`, and
-        `shared` by others), `motivations`; each as the listings give it.
+        As `export` returns it, with asynchronous iterators for lists; raises as that does, but for
+        the length.
+        """
+        return self._everything.reading(identity)
+
+    async def export(self, identity: Identity, *, max_bytes: int) -> DiaryView:
+        """Return everything that the diary has of the caller.
 
         Raises:
             NotFound: code `account_not_found`.
+            TooManyRequests: code `export_under_way`: the caller, or too many others, read theirs.
+            Conflict: code `answer_too_long`: more than `max_bytes` as JSON.
         """
-        return await self._everything.read(identity)
+        return await self._everything.read(identity, max_bytes)
 
     async def delete_everything(self, identity: Identity) -> None:
         """Remove the caller's diary, and end the sharing of others' goals with the caller.
 
         Own goals are gone for their members as well. The account and its settings stay.
         """
-        await self._everything.delete(identity)
+        await self._everything.delete(identity.account_id)

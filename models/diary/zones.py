@@ -1,11 +1,14 @@
 """Local dates: a day of the diary begins and ends where its owner lives."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.accounts import Account
 from models.times import Clock, now
+
+_FIRST_ZONE = timezone(timedelta(hours=14))
+"""No zone is further ahead than Kiritimati's."""
 
 _SECOND = timedelta(seconds=1)
 
@@ -20,30 +23,39 @@ class Zones:
         self._clock = clock
 
     async def zone_of(self, account_id: str) -> ZoneInfo:
-        """Give the zone of an account; UTC for one that is gone."""
+        """Return the zone of an account; UTC for one that is gone."""
         account = await self._find_account(account_id)
         return zone_named(account.time_zone if account else "UTC")
 
     async def today(self, account_id: str) -> date:
-        """Give the present date where the account lives."""
+        """Return the present date where the account lives."""
         return local_date(self._clock(), await self.zone_of(account_id))
 
 
+def latest_date(moment: datetime) -> date:
+    """Return the date that is today at a moment where the day begins first.
+
+    A day up to it is never to come: accounts without a time zone are in UTC, and who travels has
+    another one than the account.
+    """
+    return local_date(moment, _FIRST_ZONE)
+
+
 def zone_named(name: str) -> ZoneInfo:
-    """Give the zone with an IANA name; UTC for a name that the database of zones has dropped."""
+    """Return the zone with an IANA name; UTC for a name that the database of zones has dropped."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
 
 
-def local_date(moment: datetime, zone: ZoneInfo) -> date:
-    """Give the date that calendars in the zone show at a moment."""
+def local_date(moment: datetime, zone: tzinfo) -> date:
+    """Return the date that calendars in the zone show at a moment."""
     return moment.astimezone(zone).date()
 
 
 def moment_of(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """Give the first moment, in UTC, at which clocks in the zone show this date and time.
+    """Return the first moment, in UTC, at which clocks in the zone show this date and time.
 
     When they skip it, the moment of the skip: the first one that shows something later. The first
     and the last year of the calendar are read as UTC: a zone would lead out of it.

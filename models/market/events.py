@@ -1,4 +1,4 @@
-"""What is told about the market. Prices are decimal text, times UTC text with milliseconds.
+"""Events of the market. Prices are decimal text, times UTC text with milliseconds.
 
 `book`, `sale` and `book_heartbeat` go to everyone who subscribed to that book; the changes of
 orders and offers to the accounts they belong to.
@@ -7,41 +7,35 @@ orders and offers to the accounts they belong to.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.events import Event, Json
+from models.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class BookChanged(Event):
-    """One price level has another quantity; 0 removes it. `prev_seq` is the change before."""
-
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MarketEvent(Event):
     domain: ClassVar[str] = "market"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookChanged(_MarketEvent):
+    """One price level has another quantity; 0 removes it."""
+
     name: ClassVar[str] = "book"
 
     product_id: str
     size: str
     seq: int
+    prev_seq: int
+    """The number of the change before, which this one follows."""
+
     side: str
     price: str
     quantity: int
 
-    def data(self) -> dict[str, Json]:
-        """Give the change with the number of the one that it follows."""
-        return {
-            "product_id": self.product_id,
-            "size": self.size,
-            "seq": self.seq,
-            "prev_seq": self.seq - 1,
-            "side": self.side,
-            "price": self.price,
-            "quantity": self.quantity,
-        }
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleMade(_MarketEvent):
+    """A match was paid. A `SaleView`, and the `seq` of the book change which the match caused."""
 
-@dataclass(frozen=True, slots=True)
-class SaleMade(Event):
-    """A bid and an ask met. `seq` is that of the book change which it caused."""
-
-    domain: ClassVar[str] = "market"
     name: ClassVar[str] = "sale"
 
     product_id: str
@@ -50,44 +44,33 @@ class SaleMade(Event):
     price: str
     at: str
 
-    def data(self) -> dict[str, Json]:
-        """Give the sale without its parties."""
-        return {
-            "product_id": self.product_id,
-            "size": self.size,
-            "seq": self.seq,
-            "price": self.price,
-            "at": self.at,
-        }
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookHeartbeat(_MarketEvent):
+    """Where a book stands, published at intervals: a client that differs fetches the book."""
 
-@dataclass(frozen=True, slots=True)
-class BookHeartbeat(Event):
-    """Where a book stands, told at intervals: who has another `seq` or `checksum` asks anew."""
-
-    domain: ClassVar[str] = "market"
     name: ClassVar[str] = "book_heartbeat"
+    volatile: ClassVar[bool] = True
 
     product_id: str
     size: str
     seq: int
+    """The number of the latest change."""
+
     checksum: int
+    """The last of `checksums`."""
 
-    def data(self) -> dict[str, Json]:
-        """Give the number of the latest change and the checksum after it."""
-        return {
-            "product_id": self.product_id,
-            "size": self.size,
-            "seq": self.seq,
-            "checksum": self.checksum,
-        }
+    checksums: list[int]
+    """As `models.market.book.checksums` explains them."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfferClosed(Event):
-    """A bid or an ask was matched, cancelled or has expired; told to its owner."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferClosed(_MarketEvent):
+    """A bid or an ask was matched, cancelled or has expired; sent to its owner.
 
-    domain: ClassVar[str] = "market"
+    The payload is that part of an `OfferView` which says which one it is, and how it ended.
+    """
+
     name: ClassVar[str] = "offer.closed"
 
     id: str
@@ -97,29 +80,16 @@ class OfferClosed(Event):
     status: str
     order_id: str | None
 
-    def data(self) -> dict[str, Json]:
-        """Give which one, and how it ended."""
-        return {
-            "id": self.id,
-            "side": self.side,
-            "product_id": self.product_id,
-            "size": self.size,
-            "status": self.status,
-            "order_id": self.order_id,
-        }
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChanged(_MarketEvent):
+    """An order was made, took a step or was complained about; sent to buyer and seller.
 
-@dataclass(frozen=True, slots=True)
-class OrderChanged(Event):
-    """An order was made or took a step; told to buyer and seller."""
+    A complaint leaves the `status` as it is. `get_order` returns the rest.
+    """
 
-    domain: ClassVar[str] = "market"
     name: ClassVar[str] = "order.changed"
 
     order_id: str
     status: str
     at: str
-
-    def data(self) -> dict[str, Json]:
-        """Give the step; `get_order` gives the rest."""
-        return {"order_id": self.order_id, "status": self.status, "at": self.at}

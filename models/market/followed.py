@@ -1,12 +1,18 @@
-"""The books that somebody follows at this process: they expire on time, and have a heartbeat."""
+"""The books that clients follow at this process: they expire on time, and have a heartbeat.
+
+Each book is looked after in tasks of its own, so one in which thousands of offers expire at once
+holds up no other. A task that has begun is not cancelled: what it has written it also publishes.
+"""
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
+from models.finishing import keep
 from models.times import Clock
 
 logger = logging.getLogger(__name__)
@@ -14,8 +20,15 @@ logger = logging.getLogger(__name__)
 Which = tuple[str, str]
 """Product and size."""
 
+Look = Callable[[str, str], Awaitable[None]]
+"""What is done to a book."""
+
 LOOK_S = 1.0
 """How often it is asked when the next offer expires: one placed since may be the first to."""
+
+BOOKS_AT_ONCE = 16
+"""Books looked after at the same time: enough to wait for the database together, and few enough to
+leave it to others."""
 
 PAUSE_S = 0.02
 """The shortest wait, so that clocks that disagree by a millisecond make no busy loop."""
@@ -25,7 +38,7 @@ class Books(Protocol):
     """What is done to the books."""
 
     async def beat(self, product_id: str, size: str) -> None:
-        """Tell where a book stands, without what has expired."""
+        """Publish where a book stands, without what has expired."""
 
     async def expire(self, product_id: str, size: str) -> None:
         """Take out of a book what has expired."""
@@ -43,6 +56,9 @@ class Followed:
         self._interval_s = interval_s
         self._followers: Counter[Which] = Counter()
         self._task: asyncio.Task[None] | None = None
+        self._busy: set[tuple[Look, Which]] = set()
+        self._idle = asyncio.Event()
+        self._slots = asyncio.Semaphore(BOOKS_AT_ONCE)
 
     def __len__(self) -> int:
         """Count the books that are followed."""
@@ -66,20 +82,23 @@ class Followed:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         beat_at = loop.time() + self._interval_s
-        done = True
         while True:
-            pause_s = min(beat_at - loop.time(), self._next_expiry_s() if done else LOOK_S)
-            await asyncio.sleep(max(PAUSE_S, pause_s))
+            pause_s = min(beat_at - loop.time(), self._next_expiry_s())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(PAUSE_S, pause_s)):
+                    await self._idle.wait()
+            self._idle.clear()
             if loop.time() >= beat_at:
                 beat_at = loop.time() + self._interval_s
-                done = await self._each(list(self._followers), self._books.beat)
-            else:
-                due = [which for which in self._followers if self._is_due(which)]
-                done = await self._each(due, self._books.expire)
+                for which in self._followers:
+                    self._begin(self._books.beat, which)
+            for which in filter(self._is_due, self._followers):
+                self._begin(self._books.expire, which)
 
     def _next_expiry_s(self) -> float:
-        """Give the seconds until an offer expires or it is time to ask again."""
-        times = filter(None, (self._books.next_expiry(*which) for which in self._followers))
+        """Return the seconds until an offer expires or it is time to ask again."""
+        waiting = (which for which in self._followers if not self._is_expiring(which))
+        times = filter(None, (self._books.next_expiry(*which) for which in waiting))
         first = min(times, default=None)
         return LOOK_S if first is None else min(LOOK_S, (first - self._clock()).total_seconds())
 
@@ -87,13 +106,22 @@ class Followed:
         time = self._books.next_expiry(*which)
         return time is not None and time <= self._clock()
 
-    async def _each(self, books: list[Which], do: Callable[[str, str], Awaitable[None]]) -> bool:
-        """Do something to each of the books; False when not all of it could be done."""
-        done = True
-        for which in books:
-            try:
-                await do(*which)
-            except Exception:
-                logger.exception("book %s was not looked after; it will be tried again", which)
-                done = False
-        return done
+    def _is_expiring(self, which: Which) -> bool:
+        return (self._books.expire, which) in self._busy
+
+    def _begin(self, look: Look, which: Which) -> None:
+        """Look after a book, unless it is being looked after in this way already."""
+        if (look, which) not in self._busy:
+            self._busy.add((look, which))
+            keep(self._look(look, which))
+
+    async def _look(self, look: Look, which: Which) -> None:
+        try:
+            async with self._slots:
+                await look(*which)
+        except Exception:
+            logger.exception("book %s was not looked after; it will be tried again", which)
+            await asyncio.sleep(LOOK_S)
+        finally:
+            self._busy.remove((look, which))
+            self._idle.set()

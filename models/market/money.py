@@ -1,9 +1,12 @@
 """Money: integer cents inside, decimal text of US dollars outside, never a float."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError
+
+from models.fields import Scalar
 
 CURRENCY = "usd"
 
@@ -14,9 +17,9 @@ _DOLLARS = re.compile(r"(?P<whole>0|[1-9][0-9]{0,6})(?:\.(?P<cents>[0-9]{1,2}))?
 
 
 def parse(value: object) -> int:
-    """Read dollars as text (`"220"`, `"220.5"`, `"220.00"`) or a whole JSON number; gives cents.
+    """Read dollars as text (`"220"`, `"220.5"`, `"220.00"`) or a whole JSON number; returns cents.
 
-    A JSON number with a point is refused even when it is exact: whoever sends one computes with
+    A JSON number with a point is refused even when it is exact: anyone who sends one computes with
     floats.
 
     Raises:
@@ -53,8 +56,10 @@ def to_price_tag(cents: int) -> str:
 _BOUNDS = f"A price is more than zero and at most {to_decimal(MAX_CENTS)}."
 
 
-class Price(fields.Field[int]):
+class Price(Scalar[int]):
     """A price as `parse` reads it; loads as cents."""
+
+    takes: ClassVar[Mapping[str, Any]] = {"type": ["string", "integer"]}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         try:

@@ -1,31 +1,46 @@
-"""What an entry of the journal tells, and in which rooms."""
+"""The events for an entry of the journal, and their rooms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from models.database import Document
 from models.events import Event
-from models.market.book import OPPOSITE, LevelChange
-from models.market.events import BookChanged, OfferClosed, SaleMade
+from models.market.book import OPPOSITE, LevelChange, Offer
+from models.market.events import BookChanged, OfferClosed
 from models.market.money import to_decimal
-from models.market.projection import CLOSED_BY, MATCHED
+from models.market.records import CLOSED_BY, EXPIRED, MATCHED
+from models.market.stored import JournalEntry, JournalOffer
 from models.rooms import book_room, user_room
-from models.times import to_text
+
+EventInRoom = tuple[Event, str]
+"""An event and its room."""
 
 
-def of(entry: Document, level: LevelChange) -> Iterator[tuple[Event, str]]:
-    """Give the events of an entry that changed `level`, each with its room, in their order."""
-    product_id, size, seq = entry["product_id"], entry["size"], entry["seq"]
-    offer, match = entry["offer"], entry["match"]
+def events_for(entry: JournalEntry, levels: Iterable[LevelChange]) -> Iterator[EventInRoom]:
+    """Yield the events of an entry that changed `levels`, in their order.
+
+    Whose offers an entry with `until` has closed, `closed_by_time` tells.
+    """
+    product_id, size = entry["product_id"], entry["size"]
     followers = book_room(product_id, size)
-    price = to_decimal(level.price)
-    yield BookChanged(product_id, size, seq, level.side, price, level.quantity), followers
-    if match:
-        yield SaleMade(product_id, size, seq, price, to_text(entry["at"])), followers
-        other = {**offer, "id": match["offer_id"], "account_id": match["account_id"]}
+    for seq, level in enumerate(levels, entry["seq"]):
+        change = BookChanged(
+            product_id=product_id,
+            size=size,
+            seq=seq,
+            prev_seq=seq - 1,
+            side=level.side,
+            price=to_decimal(level.price),
+            quantity=level.quantity,
+        )
+        yield change, followers
+    offer, match = entry["offer"], entry["match"]
+    closed: list[JournalOffer] = []
+    if offer is not None and match is not None:
+        other = offer.copy()
+        other["id"], other["account_id"] = match["offer_id"], match["account_id"]
         other["side"] = OPPOSITE[offer["side"]]
         closed = [offer, other]
-    else:
-        closed = [] if entry["kind"] == "place" else [offer]
+    elif offer is not None and entry["kind"] != "place":
+        closed = [offer]
     for ended in closed:
         event = OfferClosed(
             id=ended["id"],
@@ -36,3 +51,16 @@ def of(entry: Document, level: LevelChange) -> Iterator[tuple[Event, str]]:
             order_id=match["order_id"] if match else None,
         )
         yield event, user_room(ended["account_id"])
+
+
+def closed_by_time(product_id: str, size: str, offer: Offer) -> EventInRoom:
+    """Return the event for the owner of an offer whose time is over."""
+    event = OfferClosed(
+        id=offer.id,
+        side=offer.side,
+        product_id=product_id,
+        size=size,
+        status=EXPIRED,
+        order_id=None,
+    )
+    return event, user_room(offer.account_id)

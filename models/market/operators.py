@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from models.errors import Forbidden
 from models.identity import Identity
 
 
@@ -15,6 +16,15 @@ class Operators:
     def includes(self, caller: Identity) -> bool:
         """Whether the caller is an operator."""
         return caller.account_id in self._account_ids
+
+    def check(self, caller: Identity) -> None:
+        """Refuse anyone who is not an operator.
+
+        Raises:
+            Forbidden: code `not_an_operator`.
+        """
+        if not self.includes(caller):
+            raise Forbidden("Only operators may do this.", code="not_an_operator")
 
     def may_create_products(self, caller: Identity) -> bool:
         """Whether the caller may add products: operators, and in development everyone."""

@@ -1,9 +1,10 @@
-"""The port to whoever moves the money, and the two that fill it.
+"""The port to what moves the money, and the two that need nothing else.
 
 Each call names what it is about by an id that never changes (a payment, a payout), so that asking
 again after a crash moves nothing twice.
 """
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -19,14 +20,26 @@ class Charge(Enum):
     PAID = "paid"
     FAILED = "failed"
     PENDING = "pending"
-    """The buyer pays at the provider, whose webhook will tell."""
+    """The buyer pays at the provider, whose webhook will report it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What a front end needs to let the buyer pay, in its own form or on the provider's page."""
+
+    payment_id: str
+    client_secret: str
+    url: str
+
+
+CARDS_ELSEWHERE = "Cards are given to the payment provider only."
 
 
 class PaymentProvider(Protocol):
     """Moves money; amounts are US cents."""
 
-    told_by_webhook: bool
-    """Whether refunds and payouts are made at the provider, which tells of them by webhook."""
+    makes_refunds: bool
+    """Whether `refund` moves money; otherwise refunds are made at the provider, by hand."""
 
     async def charge(self, payment_id: str, *, cents: int, card_number: str | None) -> Charge:
         """Take the buyer's money, once for each `payment_id`.
@@ -35,18 +48,27 @@ class PaymentProvider(Protocol):
             Invalid: nothing to pay with.
         """
 
-    async def refund(self, payment_id: str, *, cents: int) -> None:
-        """Give the buyer's money back, once for each `payment_id`."""
+    async def checkout(self, order_id: str, *, cents: int, what: str) -> Checkout | None:
+        """Return what the buyer pays with after a pending `charge`, the same for each order.
+
+        None for a provider that is connected to the front end in another way.
+        """
+
+    async def refund(self, payment_id: str) -> bool:
+        """Return what is left of a payment, once for each `payment_id`.
+
+        Return False when a webhook will tell that it has been given back.
+        """
 
     async def pay_out(self, order_id: str, *, account_id: str, cents: int) -> bool:
-        """Give the seller the money, once for each order; False when a webhook will tell."""
+        """Return the seller the money, once for each order; False when a webhook will report it."""
 
 
 class TestPayments:
     """For development: a test card number decides, and no money moves."""
 
     __test__ = False
-    told_by_webhook = False
+    makes_refunds = True
 
     async def charge(self, payment_id: str, *, cents: int, card_number: str | None) -> Charge:
         """Pay with 4242 4242 4242 4242, be declined with 4000 0000 0000 0002."""
@@ -57,8 +79,13 @@ class TestPayments:
         message = f"Use a test card: {TEST_CARD_GOOD} pays, {TEST_CARD_DECLINED} is declined."
         raise Invalid("Some fields are not valid.", fields={"card_number": [message]})
 
-    async def refund(self, payment_id: str, *, cents: int) -> None:
-        """Do nothing: nothing was taken."""
+    async def checkout(self, order_id: str, *, cents: int, what: str) -> Checkout | None:
+        """Return nothing: cards are charged at once."""
+        return None
+
+    async def refund(self, payment_id: str) -> bool:
+        """Be done at once: nothing was taken."""
+        return True
 
     async def pay_out(self, order_id: str, *, account_id: str, cents: int) -> bool:
         """Be done at once."""
@@ -66,19 +93,23 @@ class TestPayments:
 
 
 class WebhookPayments:
-    """For production: buyers pay at the provider, which tells of everything by signed webhooks."""
+    """For production: buyers pay at the provider, which reports everything by signed webhooks."""
 
-    told_by_webhook = True
+    makes_refunds = False
 
     async def charge(self, payment_id: str, *, cents: int, card_number: str | None) -> Charge:
         """Wait for the webhook; card numbers have no business here."""
         if card_number is not None:
-            message = "Cards are given to the payment provider only."
-            raise Invalid("Some fields are not valid.", fields={"card_number": [message]})
+            raise Invalid("Some fields are not valid.", fields={"card_number": [CARDS_ELSEWHERE]})
         return Charge.PENDING
 
-    async def refund(self, payment_id: str, *, cents: int) -> None:
-        """Do nothing: it was made at the provider."""
+    async def checkout(self, order_id: str, *, cents: int, what: str) -> Checkout | None:
+        """Return nothing: the front end is connected to the provider itself."""
+        return None
+
+    async def refund(self, payment_id: str) -> bool:
+        """Do nothing: it is made at the provider."""
+        return False
 
     async def pay_out(self, order_id: str, *, account_id: str, cents: int) -> bool:
         """Wait for the webhook."""

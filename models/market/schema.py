@@ -1,13 +1,25 @@
 """What a caller may send to the market, and within which bounds."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load, validate
 
-from models.fields import WholeNumber, one_line
+from models.fields import (
+    SCALAR_MAX,
+    BoundedList,
+    Input,
+    Scalar,
+    Text,
+    WholeNumber,
+    client_id_field,
+    id_field,
+    one_line,
+)
 from models.market.money import Price
+from models.market.steps import STATUSES
 from models.pages import PageQuery
 
 MAX_NAME = 120
@@ -21,15 +33,19 @@ DEFAULT_DEPTH = 50
 # No colon: sizes stand in keys and room names between colons.
 _SIZE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ./-]{0,14}[A-Za-z0-9.])?")
 _SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
+_SKU_ERROR = "Letters, digits and . _ / - only, 40 at most."
+_SIZE_ERROR = "Letters, digits, blanks and . / - only, 16 at most."
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
-def _line(limit: int, **options: Any) -> fields.String:
-    return fields.String(validate=[validate.Length(1, limit), one_line], **options)
+def _line(limit: int, **options: Any) -> Text:
+    return Text(limit, min_length=1, validate=one_line, **options)
 
 
-class Number(fields.Field[str]):
+class Number(Scalar[str]):
     """A decimal id; clients that keep ids as numbers may send them so."""
+
+    takes: ClassVar[Mapping[str, Any]] = {"type": ["string", "integer"]}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**18:
@@ -39,31 +55,42 @@ class Number(fields.Field[str]):
         return value
 
 
-class Moment(fields.AwareDateTime):
+_NO_TIME = "Write a time with its zone: 2026-03-01T12:00:00Z."
+
+
+class Moment(Scalar[datetime], fields.AwareDateTime):
     """A time in RFC 3339 with its zone; loads as UTC in whole milliseconds."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         if not isinstance(value, str):
-            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
+            raise ValidationError(_NO_TIME)
         try:
             moment = super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except ValidationError:
+            raise ValidationError(_NO_TIME) from None
         except OverflowError:
             raise ValidationError("A time beyond the calendar.") from None
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-class CreateProduct(Schema):
+class CreateProduct(Input):
     """A new product: `name`, `sku` (unique, whatever its case), `sizes` such as "US 9"."""
 
     name = _line(MAX_NAME, required=True)
-    sku = fields.String(required=True, validate=validate.Regexp(_SKU.pattern + r"\Z"))
-    sizes = fields.List(
-        fields.String(
-            validate=[validate.Length(1, MAX_SIZE), validate.Regexp(_SIZE.pattern + r"\Z")]
-        ),
-        required=True,
-        validate=validate.Length(1, MAX_SIZES),
+    sku = Text(
+        SCALAR_MAX, required=True, validate=validate.Regexp(_SKU.pattern + r"\Z", error=_SKU_ERROR)
     )
+    sizes = BoundedList(
+        Text(
+            MAX_SIZE,
+            min_length=1,
+            validate=validate.Regexp(_SIZE.pattern + r"\Z", error=_SIZE_ERROR),
+        ),
+        min_length=1,
+        max_length=MAX_SIZES,
+        required=True,
+    )
+    client_id = client_id_field()
 
     @post_load
     def _each_once(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -71,29 +98,31 @@ class CreateProduct(Schema):
 
 
 class ProductQuery(PageQuery):
-    """Which products: `q` is part of a name or SKU."""
+    """Which products: `q` has words of a name or SKU, in any order and spelling."""
 
-    q = fields.String(load_default=None, validate=validate.Length(1, MAX_NAME))
+    q = Text(MAX_NAME, min_length=1, load_default=None)
 
 
-class ProductId(Schema):
+class ProductId(Input):
     """Which product: `product_id`."""
 
     product_id = Number(required=True)
 
 
 class Place(ProductId):
-    """A bid or an ask: `product_id`, `size`, `price`, and `expires_at` if it ends by itself."""
+    """A bid or an ask: `product_id`, `size`, `price`, `expires_at` if it ends by itself,
+    and `client_id`, under which it is placed once."""
 
-    size = fields.String(required=True)
+    size = Text(MAX_SIZE, required=True)
     price = Price(required=True)
     expires_at = Moment(load_default=None, allow_none=True)
+    client_id = client_id_field()
 
 
-class BookQuery(Schema):
+class BookQuery(Input):
     """Which part of a book: `size`, and `depth`, the levels of each side (1 to 200)."""
 
-    size = fields.String(required=True)
+    size = Text(MAX_SIZE, required=True)
     depth = WholeNumber(load_default=DEFAULT_DEPTH, validate=validate.Range(1, MAX_DEPTH))
 
 
@@ -104,62 +133,90 @@ class WhichBook(ProductId, BookQuery):
 class SalesQuery(PageQuery):
     """Which sales: of one `size` or all; `days` of daily prices (0 to 366)."""
 
-    size = fields.String(load_default=None)
+    size = Text(MAX_SIZE, load_default=None)
     days = WholeNumber(load_default=30, validate=validate.Range(0, 366))
+
+
+class ProductSales(ProductId, SalesQuery):
+    """Which sales of which product."""
 
 
 class OffersQuery(PageQuery):
     """Which of the caller's bids or asks: `status`, all if absent."""
 
-    status = fields.String(
-        load_default=None, validate=validate.OneOf(("open", "matched", "cancelled", "expired"))
+    status = Text(
+        SCALAR_MAX,
+        load_default=None,
+        validate=validate.OneOf(("open", "matched", "cancelled", "expired")),
     )
 
 
 class MyOffers(OffersQuery):
     """Which of the caller's offers: `side` bid or ask."""
 
-    side = fields.String(required=True, validate=validate.OneOf(("bid", "ask")))
+    side = Text(SCALAR_MAX, required=True, validate=validate.OneOf(("bid", "ask")))
 
 
-class OfferId(Schema):
+class OfferId(Input):
     """Which bid or ask: `id`."""
 
-    id = fields.String(required=True, validate=validate.Length(1, 64))
+    id = id_field(required=True)
 
 
 class OrdersQuery(PageQuery):
-    """Which of the caller's orders: `role` buyer or seller, both if absent."""
+    """Which of the caller's orders: `role` buyer or seller, `status`; all if absent."""
 
-    role = fields.String(load_default=None, validate=validate.OneOf(("buyer", "seller")))
+    role = Text(SCALAR_MAX, load_default=None, validate=validate.OneOf(("buyer", "seller")))
+    status = Text(SCALAR_MAX, load_default=None, validate=validate.OneOf(STATUSES))
 
 
-class OrderId(Schema):
+class OrderId(Input):
     """Which order: `order_id`."""
 
     order_id = Number(required=True)
 
 
-class Pay(Schema):
+class PaymentId(Input):
+    """Which payment: `payment_id`, as the provider names it."""
+
+    payment_id = Text(255, required=True, min_length=1)
+
+
+_is_card_number = validate.Regexp(r"[0-9]{12,19}\Z", error="Write 12 to 19 digits, without spaces.")
+
+
+class Pay(Input):
     """How to pay: `card_number`, which the development provider asks for and never keeps."""
 
-    card_number = fields.String(load_default=None, validate=validate.Regexp(r"[0-9]{12,19}\Z"))
+    card_number = Text(SCALAR_MAX, load_default=None, validate=_is_card_number)
 
 
-class Ship(Schema):
+class Ship(Input):
     """What was sent: `carrier` and `tracking`."""
 
     carrier = _line(60, required=True)
     tracking = _line(100, required=True)
 
 
+class Complaint(Input):
+    """What is wrong with an order: `text`."""
+
+    text = Text(1_000, required=True, min_length=1)
+
+
+class StepOrder(OrderId):
+    """Which order takes the step, and `client_id`, under which it takes it once."""
+
+    client_id = client_id_field()
+
+
+class ComplainOrder(StepOrder, Complaint):
+    """What is wrong with which order."""
+
+
 class PayOrder(OrderId, Pay):
     """How to pay which order."""
 
 
-class ShipOrder(OrderId, Ship):
+class ShipOrder(StepOrder, Ship):
     """What was sent for which order."""
-
-
-class NoFields(Schema):
-    """Nothing: the route or command says it all."""

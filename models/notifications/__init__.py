@@ -1,1 +1,1 @@
-"""Notifications: told once for each cause, kept in an inbox, pushed to devices that asked."""
+"""Notifications: published once for each cause, kept in an inbox, pushed to devices that asked."""

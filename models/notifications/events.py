@@ -1,20 +1,25 @@
-"""What is told about notifications, to the devices of the one account they are for.
+"""Events of notifications, for the devices of the one account they are for.
 
-`unread` is the count after the event. Events of two processes may cross on their way: of several
-counts the one with the highest `revision` holds.
+Each has the fields of an `UnreadView`, the count after the event. Events of two processes may
+cross on their way: of several counts the one with the highest `revision` holds.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.events import Event, Json
+from models.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Notified(Event):
-    """A new notification; `id` counts the account's own from 1 without gaps."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NotificationsEvent(Event):
+    domain: ClassVar[str] = "notifications"
+    also_in: ClassVar[tuple[str, ...]] = ("market",)
 
-    domain: ClassVar[str] = "market"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notified(_NotificationsEvent):
+    """A new notification; a `NotificationContent`, and the account that it is for."""
+
     name: ClassVar[str] = "notification"
 
     user_id: str
@@ -24,56 +29,29 @@ class Notified(Event):
     message: str
     link: str
     created_at: str
-    """UTC text with milliseconds."""
-
     unread: int
     revision: int
 
-    def data(self) -> dict[str, Json]:
-        """Give what a device shows."""
-        return {
-            "user_id": self.user_id,
-            "id": self.id,
-            "type": self.type,
-            "title": self.title,
-            "message": self.message,
-            "link": self.link,
-            "created_at": self.created_at,
-            "unread": self.unread,
-            "revision": self.revision,
-        }
 
-
-@dataclass(frozen=True, slots=True)
-class NotificationsRead(Event):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationsRead(_NotificationsEvent):
     """The user has read some, on one device; the others clear them."""
 
-    domain: ClassVar[str] = "market"
     name: ClassVar[str] = "notification.read"
 
-    ranges: tuple[tuple[int, int], ...]
+    ranges: list[list[int]]
     """First and last id of each stretch, both included."""
 
     unread: int
     revision: int
 
-    def data(self) -> dict[str, Json]:
-        """Give which ones are read now."""
-        ranges: list[Json] = [[first, last] for first, last in self.ranges]
-        return {"ranges": ranges, "unread": self.unread, "revision": self.revision}
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationArchived(_NotificationsEvent):
+    """The user has archived one, which also reads it."""
 
-@dataclass(frozen=True, slots=True)
-class NotificationArchived(Event):
-    """The user has put one away, which also reads it."""
-
-    domain: ClassVar[str] = "market"
     name: ClassVar[str] = "notification.archived"
 
     id: int
     unread: int
     revision: int
-
-    def data(self) -> dict[str, Json]:
-        """Give which one left the inbox."""
-        return {"id": self.id, "unread": self.unread, "revision": self.revision}

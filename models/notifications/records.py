@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NotRequired, TypedDict
 
-from models.database import Document
-from models.events import Json
 from models.notifications import spans
+from models.notifications.views import NotificationContent, NotificationView, UnreadView
 from models.times import to_text
 
 
@@ -19,25 +19,104 @@ class Content:
     link: str
 
 
-def new_inbox(account_id: str) -> Document:
-    """Build the inbox of an account that was never told anything.
+class StoredNotification(TypedDict):
+    """A document of `notifications`."""
 
-    `last`: the id of the newest notification taken in. `unread`: ids, as `spans` keeps them.
-    `revision`: changes of these two so far. `muted`: types.
-    """
+    _id: str
+    """As `entry_id`."""
+
+    number: int
+    """Its id, as readers know it: 1, 2, 3 … in each inbox."""
+
+    account_id: str
+    type: str
+    title: str
+    message: str
+    link: str
+    cause: str
+    """`<account>:<cause>`: what it is about."""
+
+    muted: bool
+    """Whether its reader had muted the type: it never was unread."""
+
+    unpushed: bool
+    """Whether a push is wanted that no process has claimed."""
+
+    archived: bool
+    created_at: datetime
+    archived_revision: NotRequired[int]
+    """The inbox's revision with which it was archived."""
+
+
+class StoredCause(TypedDict):
+    """A document of `notification_causes`: where the notification of a cause is, or will be."""
+
+    _id: str
+    """As `StoredNotification.cause`."""
+
+    number: int
+    at: datetime
+
+
+class StoredInbox(TypedDict):
+    """A document of `notification_inboxes`."""
+
+    _id: str
+    """The account."""
+
+    last: int
+    """The id of the newest notification taken in."""
+
+    unread: spans.Spans
+    """Ids."""
+
+    revision: int
+    """How many changes `last` and `unread` have had."""
+
+    muted: list[str]
+    """Types."""
+
+    first: NotRequired[int]
+    """Once older ones were deleted for their age: the lowest id that may be there."""
+
+
+class InboxChange(TypedDict, total=False):
+    """New values of an inbox."""
+
+    last: int
+    unread: spans.Spans
+    first: int
+
+
+def new_inbox(account_id: str) -> StoredInbox:
+    """Build the inbox of an account that never had a notification."""
     return {"_id": account_id, "last": 0, "unread": [], "revision": 0, "muted": []}
 
 
+def first(inbox: StoredInbox) -> int:
+    """Return the lowest id that a notification of an inbox may have."""
+    return inbox.get("first", 1)
+
+
 def entry_id(account_id: str, number: int) -> str:
-    """Give the place of an account's notification: there can be one of each number."""
+    """Return the place of an account's notification: there can be one of each number."""
     return f"{account_id}:{number}"
 
 
 def new_entry(
-    account_id: str, content: Content, *, cause: str, muted: bool, created_at: datetime
-) -> Document:
-    """Build a notification that has no place yet; `cause` names what it is about."""
+    account_id: str,
+    number: int,
+    content: Content,
+    *,
+    cause: str,
+    muted: bool,
+    unpushed: bool,
+    created_at: datetime,
+) -> StoredNotification:
+    """Build a notification for the place `number`."""
     return {
+        "_id": entry_id(account_id, number),
+        "number": number,
         "account_id": account_id,
         "type": content.type,
         "title": content.title,
@@ -45,18 +124,24 @@ def new_entry(
         "link": content.link,
         "cause": cause,
         "muted": muted,
+        "unpushed": unpushed,
         "archived": False,
         "created_at": created_at,
     }
 
 
-def content_of(entry: Document) -> Content:
-    """Give what a stored notification says."""
+def moved(entry: StoredNotification, number: int) -> StoredNotification:
+    """Return a notification for another place."""
+    return {**entry, "_id": entry_id(entry["account_id"], number), "number": number}
+
+
+def content_of(entry: StoredNotification) -> Content:
+    """Return what a stored notification says."""
     return Content(entry["type"], entry["title"], entry["message"], entry["link"])
 
 
-def entry_json(entry: Document, unread: spans.Spans) -> dict[str, Json]:
-    """Show a notification to its reader."""
+def content_view(entry: StoredNotification) -> NotificationContent:
+    """Return what a notification says, as it is shown."""
     return {
         "id": entry["number"],
         "type": entry["type"],
@@ -64,11 +149,18 @@ def entry_json(entry: Document, unread: spans.Spans) -> dict[str, Json]:
         "message": entry["message"],
         "link": entry["link"],
         "created_at": to_text(entry["created_at"]),
+    }
+
+
+def entry_view(entry: StoredNotification, unread: spans.Spans) -> NotificationView:
+    """Return a notification as its reader sees it."""
+    return {
+        **content_view(entry),
         "read": not spans.contains(unread, entry["number"]),
         "archived": entry["archived"],
     }
 
 
-def count_json(inbox: Document) -> dict[str, Json]:
-    """Show how many are unread."""
+def count_view(inbox: StoredInbox) -> UnreadView:
+    """Return how many are unread."""
     return {"unread": spans.count(inbox["unread"]), "revision": inbox["revision"]}

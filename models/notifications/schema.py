@@ -1,15 +1,15 @@
-"""What may be told, and what a caller may send about it."""
+"""The types of notifications, and what a caller may send about them."""
 
 from base64 import b64decode
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, ValidationError, post_load, validate
 
-from models.fields import WholeNumber, is_text, not_blank
+from models.fields import SCALAR_MAX, Flag, Input, Part, Text, WholeNumber
 from models.pages import DEFAULT_PAGE, MAX_PAGE
 
-TYPES = (
+DOCUMENTED_TYPES = (
     "match_created",
     "order_created",
     "order_paid",
@@ -19,7 +19,18 @@ TYPES = (
     "payment_failed",
     "payout_completed",
 )
-"""The eight of `market-notifications.md`."""
+"""Those of docs/older-apis/market-notifications.md: what `/ws` delivers and services may send."""
+
+TYPES = (
+    *DOCUMENTED_TYPES,
+    "order_cancelled",
+    "order_refunded",
+    "order_reminder",
+    "order_complaint",
+    "offer_expiring",
+    "payment_returned",
+)
+"""All that the inbox, Socket.IO and pushes carry: what the document has no name for, too."""
 
 MAX_TITLE = 200
 """Characters: one line of a phone's notification, with room to spare."""
@@ -59,70 +70,100 @@ class UserId(WholeNumber):
         return str(number)
 
 
-def _id(**options: Any) -> fields.Integer:
+def _id(**options: Any) -> WholeNumber:
     return WholeNumber(validate=validate.Range(0, MAX_ID), **options)
 
 
-class SendNotification(Schema):
-    """What another service asks to be told.
+class SendNotification(Input):
+    """A notification that another service sends.
 
     `user_id`, `type`, `title`, `message`; optional: `link`, `send_push`, and `idempotency_key`,
-    under which a repeat of the same request is told once.
+    under which a repeat of the same request is published once.
     """
 
     user_id = UserId(required=True)
-    type = fields.String(required=True, validate=validate.OneOf(TYPES))
-    title = fields.String(
-        required=True, validate=[validate.Length(1, MAX_TITLE), not_blank, is_text]
-    )
-    message = fields.String(
-        required=True, validate=[validate.Length(1, MAX_MESSAGE), not_blank, is_text]
-    )
-    link = fields.String(
-        load_default="", validate=[validate.Length(max=MAX_LINK), is_text, _is_link]
-    )
-    send_push = fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    idempotency_key = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=[validate.Length(1, MAX_KEY), is_text],
-    )
+    type = Text(SCALAR_MAX, required=True, validate=validate.OneOf(DOCUMENTED_TYPES))
+    title = Text(MAX_TITLE, min_length=1, required=True)
+    message = Text(MAX_MESSAGE, min_length=1, required=True)
+    link = Text(MAX_LINK, load_default="", validate=_is_link)
+    send_push = Flag(load_default=False)
+    idempotency_key = Text(MAX_KEY, min_length=1, load_default=None, allow_none=True)
 
 
-class InboxQuery(Schema):
+OLDER, NEWER = "older", "newer"
+"""In which direction a list goes on."""
+
+
+def cursor(direction: str, id: int) -> str:
+    """Return where a list goes on: behind the notification `id`, in the direction it had."""
+    return f"{direction}.{id}"
+
+
+class _Cursor(WholeNumber):
+    """An id, or a `next` of an earlier page, which loads as direction and id."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            direction, dot, id = value.partition(".")
+            if dot and direction in (OLDER, NEWER):
+                return direction, super()._deserialize(id, attr, data, **kwargs)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def _in_bounds(loaded: Any) -> None:
+    validate.Range(0, MAX_ID)(loaded[1] if isinstance(loaded, tuple) else loaded)
+
+
+class InboxQuery(Input):
     """Which part of the inbox.
 
     Without a cursor the newest; `before` (an id) the older ones; `after` (an id) the newer ones,
-    oldest first. `limit` 1 to 100, 20 if absent. `archived`: the archive instead.
+    oldest first. A `next` goes on where it comes from, as `after` or as `before`. `limit` 1 to 100,
+    20 if absent. `archived`: the archive instead.
     """
 
-    after = _id(load_default=None, allow_none=True)
-    before = _id(load_default=None, allow_none=True)
+    after = _Cursor(load_default=None, allow_none=True, validate=_in_bounds)
+    before = _Cursor(load_default=None, allow_none=True, validate=_in_bounds)
     limit = WholeNumber(load_default=DEFAULT_PAGE, validate=validate.Range(1, MAX_PAGE))
-    archived = fields.Boolean(load_default=False)
+    archived = Flag(text=True, load_default=False)
+
+    @post_load
+    def _directed(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        for field in ("after", "before"):
+            if isinstance(data[field], tuple):
+                direction, id = data[field]
+                data[field] = None
+                if direction == OLDER:
+                    data |= {"after": None, "before": id}
+                else:
+                    data["after"] = id
+        return data
 
 
-class NotificationId(Schema):
+class ChangesQuery(Input):
+    """What has changed after the revision `after`; `limit` of what was archived."""
+
+    after = _id(required=True)
+    limit = WholeNumber(load_default=MAX_PAGE, validate=validate.Range(1, MAX_PAGE))
+
+
+class NotificationId(Input):
     """Which notification of one's own: `id`."""
 
     id = _id(required=True)
 
 
-class ReadAll(Schema):
+class ReadAll(Input):
     """All that is unread; with `up_to` (an id) only what the reader has seen so far."""
 
     up_to = _id(load_default=None, allow_none=True)
 
 
-class NoPayload(Schema):
-    """Nothing to say."""
-
-
-class _Base64Url(fields.String):
+class _Base64Url(Text):
     """Bytes as browsers write them: base64url, padded or not."""
 
     def __init__(self, sizes: range, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(MAX_LINK, **options)
         self._sizes = sizes
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
@@ -136,12 +177,12 @@ class _Base64Url(fields.String):
         return text
 
 
-class _Keys(Schema):
+class _Keys(Input):
     p256dh = _Base64Url(range(65, 66), required=True)
     auth = _Base64Url(range(16, 17), required=True)
 
 
-class PushSubscription(Schema):
+class PushSubscription(Input):
     """A browser's `PushSubscription`, as its `toJSON` writes it: `endpoint` and `keys`."""
 
     class Meta:
@@ -149,18 +190,23 @@ class PushSubscription(Schema):
 
         unknown = EXCLUDE
 
-    endpoint = fields.String(required=True, validate=validate.Length(1, MAX_LINK))
-    keys = fields.Nested(_Keys, required=True)
+    endpoint = Text(MAX_LINK, min_length=1, required=True)
+    keys = Part(_Keys, required=True)
 
 
-class PushEndpoint(Schema):
+class PushEndpoint(Input):
     """Which subscription: its `endpoint`."""
 
-    endpoint = fields.String(required=True, validate=validate.Length(1, MAX_LINK))
+    endpoint = Text(MAX_LINK, min_length=1, required=True)
 
 
-Preferences = Schema.from_dict(
-    {type: fields.Boolean(load_default=True, truthy={True}, falsy={False}) for type in TYPES},
-    name="Preferences",
+_WANTED: dict[str, Any] = {type: Flag(required=type in DOCUMENTED_TYPES) for type in TYPES}
+Preferences: type[Input] = cast("type[Input]", Input.from_dict(_WANTED, name="Preferences"))
+"""Which types are wanted, each true or false: all of the document.
+
+Clients of that document know no others; those that they leave out stay as they are."""
+
+SomePreferences: type[Input] = cast(
+    "type[Input]", Input.from_dict({type: Flag() for type in TYPES}, name="SomePreferences")
 )
-"""Which types are wanted: each of `TYPES` true or false; one that is left out is wanted."""
+"""Which of `TYPES` are wanted; those that are left out stay as they are."""

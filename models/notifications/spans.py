@@ -1,25 +1,25 @@
 """Sets of ids as spans: `[first, last, first, last, …]`, both included, in order, never touching.
 
-The unread ids of somebody who never looks are one span however many they are, so an inbox stays a
+The unread ids of someone who never looks are one span however many they are, so an inbox stays a
 small document, and the cost of telling does not grow with what was told before.
 """
 
 from bisect import bisect_left
 
 SPANS_MAX = 200
-"""How many spans an inbox keeps; what is older counts as read. To get there, somebody has to skip
+"""How many spans an inbox keeps; what is older counts as read. To get there, someone has to skip
 two hundred while reading others in between."""
 
 Spans = list[int]
 
 
 def count(spans: Spans) -> int:
-    """Give how many ids there are."""
+    """Return how many ids there are."""
     return sum(last - first + 1 for first, last in pairs(spans))
 
 
 def pairs(spans: Spans) -> list[tuple[int, int]]:
-    """Give each span as first and last id."""
+    """Return each span as first and last id."""
     return list(zip(spans[::2], spans[1::2], strict=True))
 
 
@@ -49,7 +49,7 @@ def without(spans: Spans, id: int) -> Spans:
 
 
 def cut(spans: Spans, id: int) -> tuple[Spans, Spans]:
-    """Give the ids up to `id`, and those behind it."""
+    """Return the ids up to `id`, and those behind it."""
     upto: Spans = []
     behind: Spans = []
     for first, last in pairs(spans):

@@ -1,4 +1,4 @@
-"""What is told about stories. `story.viewed` and `story.reacted` are those of `stories-events.md`.
+"""Events of stories; docs/older-apis/stories-events.md has `story.viewed` and `story.reacted`, too.
 
 Times are UTC text with milliseconds.
 """
@@ -6,102 +6,79 @@ Times are UTC text with milliseconds.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.events import Event, Json
+from models.accounts.views import PublicUser
+from models.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class StoryCreated(Event):
-    """Someone published a story; told to everyone who may see it, the author included."""
-
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoriesEvent(Event):
     domain: ClassVar[str] = "stories"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryCreated(_StoriesEvent):
+    """A story was published; sent to everyone who may see it, the author included.
+
+    The payload is a `ReaderStoryView` as the first reader has it; `story_id` repeats its `id`.
+    """
+
     name: ClassVar[str] = "story.created"
 
+    id: str
     story_id: str
     author_id: str
+    author: PublicUser
     text: str
     visibility: str
     created_at: str
     expires_at: str
-
-    def data(self) -> dict[str, Json]:
-        """Give what a feed needs to show the story."""
-        return {
-            "story_id": self.story_id,
-            "author_id": self.author_id,
-            "text": self.text,
-            "visibility": self.visibility,
-            "created_at": self.created_at,
-            "expires_at": self.expires_at,
-        }
+    version: int
+    my_reaction: str | None
+    viewed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoryDeleted(Event):
-    """The author removed a story before its time; told to those who could see it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryDeleted(_StoriesEvent):
+    """The author removed a story before its time; sent to those who could see it."""
 
-    domain: ClassVar[str] = "stories"
     name: ClassVar[str] = "story.deleted"
 
     story_id: str
     author_id: str
-
-    def data(self) -> dict[str, Json]:
-        """Give which story is gone."""
-        return {"story_id": self.story_id, "author_id": self.author_id}
+    version: int
+    """Above that of the story: a list that still has it, and arrives later, does not count."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoryViewed(Event):
-    """Someone saw a story for the first time; told to its author."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryViewed(_StoriesEvent):
+    """An account saw a story for the first time; sent to its author. A `ViewerView`."""
 
-    domain: ClassVar[str] = "stories"
     name: ClassVar[str] = "story.viewed"
 
     story_id: str
     viewer_id: str
+    viewer: PublicUser
     viewed_at: str
 
-    def data(self) -> dict[str, Json]:
-        """Give the documented fields."""
-        return {
-            "story_id": self.story_id,
-            "viewer_id": self.viewer_id,
-            "viewed_at": self.viewed_at,
-        }
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryReacted(_StoriesEvent):
+    """An account reacted, or changed its reaction; sent to the author. A `ReactionView`."""
 
-@dataclass(frozen=True, slots=True)
-class StoryReacted(Event):
-    """Someone reacted, or changed the reaction; told to the story's author."""
-
-    domain: ClassVar[str] = "stories"
     name: ClassVar[str] = "story.reacted"
 
     story_id: str
     user_id: str
+    user: PublicUser
     emoji: str
     reacted_at: str
 
-    def data(self) -> dict[str, Json]:
-        """Give the documented fields."""
-        return {
-            "story_id": self.story_id,
-            "user_id": self.user_id,
-            "emoji": self.emoji,
-            "reacted_at": self.reacted_at,
-        }
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryUnreacted(_StoriesEvent):
+    """An account took its reaction back; sent to the story's author."""
 
-@dataclass(frozen=True, slots=True)
-class StoryUnreacted(Event):
-    """Someone took the reaction back; told to the story's author."""
-
-    domain: ClassVar[str] = "stories"
     name: ClassVar[str] = "story.unreacted"
 
     story_id: str
     user_id: str
-
-    def data(self) -> dict[str, Json]:
-        """Give whose reaction to which story is gone."""
-        return {"story_id": self.story_id, "user_id": self.user_id}

@@ -1,19 +1,29 @@
-"""The rules of stories: check, write, then tell once."""
+"""The rules of stories: check, write, then publish once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from models.database import Collection, Database, Document
+from models.accounts.people import Person, missing_person, person_of, public_user
+from models.accounts.views import PublicUser
+from models.collections import retention_of
+from models.database import Database, Document, TypedCollection, typed
 from models.errors import Forbidden, NotFound
-from models.events import Json, Publisher
+from models.events import Publisher
+from models.idempotency import Idempotency, Operation
 from models.identity import Identity
-from models.pages import DEFAULT_PAGE, Position, cut, newest_first
-from models.rooms import public_stories_room, user_room
+from models.oversight.reports import Reports, ReportView
+from models.oversight.schema import STORY
+from models.pages import DEFAULT_PAGE, Found, Page, Position, cut, newest_first
+from models.retention import expire
+from models.rooms import user_room
 from models.stories import records
+from models.stories.account_data import StoriesAccountData
 from models.stories.events import (
     StoryCreated,
     StoryDeleted,
@@ -22,7 +32,27 @@ from models.stories.events import (
     StoryViewed,
 )
 from models.stories.feed import newest_readable
-from models.times import Clock, now, to_text
+from models.stories.records import StoredReaction, StoredStory, StoredView
+from models.stories.views import (
+    ReactionView,
+    StoryForCaller,
+    StoryView,
+    ViewerView,
+    ViewForCaller,
+)
+from models.times import Clock, now
+
+ShowPeople = Callable[[Iterable[str]], Awaitable[dict[str, Person]]]
+"""Returns the people behind account ids, as `models.accounts.People.many` does."""
+
+
+async def unknown_people(account_ids: Iterable[str]) -> dict[str, Person]:
+    """Return people without names."""
+    return {account_id: missing_person(account_id) for account_id in account_ids}
+
+
+STORIES = "/stories"
+"""The operation of making one, as keys of clients are kept."""
 
 
 class Stories:
@@ -43,14 +73,19 @@ class Stories:
         publisher: Publisher,
         *,
         lifetime: timedelta,
+        people: ShowPeople = unknown_people,
         clock: Clock = now,
     ) -> None:
-        self._stories = database["stories"]
-        self._views = database["story_views"]
-        self._reactions = database["story_reactions"]
+        self._people = people
+        self._stories = typed(database["stories"], StoredStory)
+        self._views = typed(database["story_views"], StoredView)
+        self._reactions = typed(database["story_reactions"], StoredReaction)
         self._publisher = publisher
+        self._answers = Idempotency(database, clock=clock)
         self._lifetime = lifetime
         self._clock = clock
+        self._reports = Reports(database, clock)
+        self.account_data = StoriesAccountData(database, publisher)
 
     async def prepare(self) -> None:
         """Make the indexes that the queries here rely on."""
@@ -62,11 +97,50 @@ class Stories:
             await collection.create_index([("expires_at", 1)])
 
     async def create(
-        self, caller: Identity, *, text: str, visibility: str, audience_user_ids: list[str]
-    ) -> dict[str, Json]:
-        """Publish a story, values as `CreateStory` loads them; answers as `get` does."""
+        self,
+        caller: Identity,
+        *,
+        text: str,
+        visibility: str,
+        audience_user_ids: list[str],
+        client_id: str | None = None,
+        operation_id: str | None = None,
+    ) -> StoryForCaller:
+        """Publish a story, values as `CreateStory` loads them; answers as `get` does.
+
+        Raises:
+            Invalid: code `key_reused`.
+            NotFound: the story of this `client_id` is gone.
+        """
+        content: dict[str, Any] = {
+            "text": text,
+            "visibility": visibility,
+            "audience_user_ids": audience_user_ids,
+        }
+        async with self._answers.once(
+            caller.account_id,
+            STORIES,
+            client_id=client_id,
+            operation_id=operation_id,
+            content=content,
+        ) as operation:
+            return await self._create(caller, operation, **content)
+
+    async def _create(
+        self,
+        caller: Identity,
+        operation: Operation,
+        *,
+        text: str,
+        visibility: str,
+        audience_user_ids: list[str],
+    ) -> StoryForCaller:
+        story_id = str(UUID(operation.id))
+        if operation.is_done:
+            return await self._shown(caller, await self._readable(caller, story_id))
         created_at = self._clock()
         story = records.new_story(
+            story_id,
             caller.account_id,
             text=text,
             visibility=visibility,
@@ -74,20 +148,18 @@ class Stories:
             created_at=created_at,
             expires_at=created_at + self._lifetime,
         )
-        await self._stories.insert_one(story)
-        event = StoryCreated(
-            story_id=story["_id"],
-            author_id=caller.account_id,
-            text=text,
-            visibility=visibility,
-            created_at=to_text(story["created_at"]),
-            expires_at=to_text(story["expires_at"]),
-        )
-        await self._publisher.publish(event, *_rooms_of_readers(story))
+        try:
+            await self._stories.insert_one(story)
+        except DuplicateKeyError:
+            return await self._shown(caller, await self._readable(caller, story_id))
+        shown = _story_view(story, person_of(caller), my_reaction=None)
+        event = StoryCreated(**shown, story_id=story["_id"], viewed=False)
+        await self._publisher.publish(event, *records.rooms_of_readers(story))
         return await self._shown(caller, story)
 
-    async def get(self, caller: Identity, story_id: str) -> dict[str, Json]:
-        """Give a story: `id`, `author_id`, `text`, `visibility`, `created_at`, `expires_at`.
+    async def get(self, caller: Identity, story_id: str) -> StoryForCaller:
+        """Return a story: `id`, `version`, `author_id`, `author`, `text`, `visibility`,
+        `created_at`, `expires_at`.
 
         Besides, what it is to the caller: `my_reaction` (emoji or null), and `viewed` (whether the
         view was counted) for a reader, `audience_user_ids`, `view_count` and `reaction_count` for
@@ -97,20 +169,19 @@ class Stories:
 
     async def feed(
         self, caller: Identity, *, after: Position | None = None, limit: int = DEFAULT_PAGE
-    ) -> dict[str, Json]:
-        """Give a page of what the caller may see, newest first, each item as `get` gives it."""
+    ) -> Page[StoryForCaller]:
+        """Return a page of what the caller may see, newest first, each item as `get` gives it."""
         found = await newest_readable(
             self._stories, caller.account_id, at=self._clock(), after=after, limit=limit + 1
         )
         shown, following = cut(found, limit, "created_at")
-        items = await asyncio.gather(*(self._shown(caller, story) for story in shown))
-        return {"items": list(items), "next": following}
+        return {"items": await self._all_shown(caller, shown), "next": following}
 
     async def delete(self, caller: Identity, story_id: str) -> None:
         """Remove the caller's story with its views and reactions.
 
         Raises:
-            Forbidden: somebody else's.
+            Forbidden: another account's.
         """
         story = await self._own(caller, story_id)
         removed = await self._stories.delete_one({"_id": story_id})
@@ -118,17 +189,42 @@ class Stories:
             raise _not_found()
         await self._views.delete_many({"story_id": story_id})
         await self._reactions.delete_many({"story_id": story_id})
-        event = StoryDeleted(story_id=story_id, author_id=caller.account_id)
-        await self._publisher.publish(event, *_rooms_of_readers(story))
+        event = StoryDeleted(
+            story_id=story_id, author_id=caller.account_id, version=records.DELETED_VERSION
+        )
+        await self._publisher.publish(event, *records.rooms_of_readers(story))
 
-    async def view(self, caller: Identity, story_id: str) -> dict[str, Json]:
-        """Count the caller's first view and tell the author; a repeat answers as the first did.
+    async def report(
+        self, caller: Identity, story_id: str, *, reason: str, note: str | None
+    ) -> ReportView:
+        """Report to the operators what is wrong with a story; a repeat answers as the first did."""
+        story = await self._readable(caller, story_id)
+        return await self._reports.add(
+            caller.account_id,
+            STORY,
+            story_id,
+            author_id=story["author_id"],
+            content=story["text"],
+            reason=reason,
+            note=note,
+        )
 
-        Gives `story_id`, `viewer_id`, `viewed_at`. An own view is not kept: `viewed_at` is null.
+    async def view(self, caller: Identity, story_id: str) -> ViewForCaller:
+        """Count the caller's first view and notify the author; a repeat answers as the first did.
+
+        Return `story_id`, `viewer_id`, `viewer`, `viewed_at`. An own view is not kept: `viewed_at`
+        is null.
         """
         story = await self._readable(caller, story_id)
+        viewer = public_user(person_of(caller))
         if _is_author(caller, story):
-            return {"story_id": story_id, "viewer_id": caller.account_id, "viewed_at": None}
+            own: ViewForCaller = {
+                "story_id": story_id,
+                "viewer_id": caller.account_id,
+                "viewer": viewer,
+                "viewed_at": None,
+            }
+            return own
         view = records.new_view(story, caller.account_id, self._clock())
         try:
             await self._views.insert_one(view)
@@ -136,33 +232,27 @@ class Stories:
             first = await self._views.find_one({"_id": view["_id"]})
             if first is None:  # the story was deleted in between
                 raise _not_found() from None
-            return records.view_json(first)
-        event = StoryViewed(
-            story_id=story_id, viewer_id=caller.account_id, viewed_at=to_text(view["viewed_at"])
-        )
-        await self._publisher.publish(event, user_room(story["author_id"]))
-        return records.view_json(view)
+            return _own_view(_viewer_view(first, viewer))
+        seen = _viewer_view(view, viewer)
+        await self._publisher.publish(StoryViewed(**seen), user_room(story["author_id"]))
+        return _own_view(seen)
 
-    async def react(self, caller: Identity, story_id: str, *, emoji: str) -> dict[str, Json]:
-        """Make `emoji` the caller's one reaction and tell the author if that changed it.
+    async def react(self, caller: Identity, story_id: str, *, emoji: str) -> ReactionView:
+        """Make `emoji` the caller's one reaction and notify the author if that changed it.
 
-        Gives `story_id`, `user_id`, `emoji`, `reacted_at`.
+        Return `story_id`, `user_id`, `user`, `emoji`, `reacted_at`.
         """
         story = await self._readable(caller, story_id)
+        user = public_user(person_of(caller))
         wanted = records.new_reaction(story, caller.account_id, emoji, self._clock())
         kept, changed = await self._keep_reaction(wanted)
+        reaction = _reaction_view(kept, user)
         if changed and not _is_author(caller, story):
-            event = StoryReacted(
-                story_id=story_id,
-                user_id=caller.account_id,
-                emoji=emoji,
-                reacted_at=to_text(kept["reacted_at"]),
-            )
-            await self._publisher.publish(event, user_room(story["author_id"]))
-        return records.reaction_json(kept)
+            await self._publisher.publish(StoryReacted(**reaction), user_room(story["author_id"]))
+        return reaction
 
     async def unreact(self, caller: Identity, story_id: str) -> None:
-        """Take the caller's reaction back, if there is one, and tell the author."""
+        """Take the caller's reaction back, if there is one, and notify the author."""
         story = await self._readable(caller, story_id)
         reaction_id = records.part_id(story_id, caller.account_id)
         removed = await self._reactions.delete_one({"_id": reaction_id})
@@ -177,16 +267,19 @@ class Stories:
         *,
         after: Position | None = None,
         limit: int = DEFAULT_PAGE,
-    ) -> dict[str, Json]:
-        """Give a page of the views of the caller's story, latest first, each as `view` gives it.
+    ) -> Page[ViewerView]:
+        """Return a page of the views of the caller's story, latest first, each as `view` gives it.
 
         Raises:
-            Forbidden: somebody else's story.
+            Forbidden: another account's story.
         """
         await self._own(caller, story_id)
-        return await _latest(
-            self._views, story_id, "viewed_at", records.view_json, after=after, limit=limit
+        views, following = await _latest(
+            self._views, story_id, "viewed_at", after=after, limit=limit
         )
+        people = await self._people(view["viewer_id"] for view in views)
+        items = [_viewer_view(view, public_user(people[view["viewer_id"]])) for view in views]
+        return {"items": items, "next": following}
 
     async def reactions(
         self,
@@ -195,28 +288,33 @@ class Stories:
         *,
         after: Position | None = None,
         limit: int = DEFAULT_PAGE,
-    ) -> dict[str, Json]:
-        """Give a page of the reactions to the caller's story, latest first, each as `react` does.
+    ) -> Page[ReactionView]:
+        """Return a page of the reactions to the caller's story, latest first, each as `react` does.
 
         A reaction that is replaced moves to the front of the list.
 
         Raises:
-            Forbidden: somebody else's story.
+            Forbidden: another account's story.
         """
         await self._own(caller, story_id)
-        return await _latest(
-            self._reactions, story_id, "reacted_at", records.reaction_json, after=after, limit=limit
+        given, following = await _latest(
+            self._reactions, story_id, "reacted_at", after=after, limit=limit
         )
+        people = await self._people(reaction["user_id"] for reaction in given)
+        items = [
+            _reaction_view(reaction, public_user(people[reaction["user_id"]])) for reaction in given
+        ]
+        return {"items": items, "next": following}
 
     async def sweep(self) -> int:
-        """Remove what has expired, telling nobody; gives the number of stories."""
-        expired = {"expires_at": {"$lte": self._clock()}}
-        removed = await self._stories.delete_many(expired)
-        await self._views.delete_many(expired)
-        await self._reactions.delete_many(expired)
-        return removed.deleted_count
+        """Remove what has expired, without an event; returns the number of stories."""
+        now = self._clock()
+        removed = await expire(self._stories, retention_of("stories"), now)
+        await expire(self._views, retention_of("story_views"), now)
+        await expire(self._reactions, retention_of("story_reactions"), now)
+        return removed
 
-    async def _readable(self, caller: Identity, story_id: str) -> Document:
+    async def _readable(self, caller: Identity, story_id: str) -> StoredStory:
         story = None
         if records.is_story_id(story_id):
             story = await self._stories.find_one({"_id": story_id})
@@ -226,14 +324,14 @@ class Stories:
             raise _not_found()
         return story
 
-    async def _own(self, caller: Identity, story_id: str) -> Document:
+    async def _own(self, caller: Identity, story_id: str) -> StoredStory:
         story = await self._readable(caller, story_id)
         if not _is_author(caller, story):
             raise Forbidden("Only the story's author may do this.", code="not_the_author")
         return story
 
-    async def _keep_reaction(self, wanted: Document) -> tuple[Document, bool]:
-        """Give the reaction as it is now kept, and whether this call made it so."""
+    async def _keep_reaction(self, wanted: StoredReaction) -> tuple[StoredReaction, bool]:
+        """Return the reaction as it is now kept, and whether this call made it so."""
         while True:
             try:
                 await self._reactions.insert_one(wanted)
@@ -252,49 +350,123 @@ class Stories:
                 return kept, False
             # It was taken back or replaced between two of the steps: start over.
 
-    async def _shown(self, caller: Identity, story: Document) -> dict[str, Json]:
-        shown = records.story_json(story)
+    async def _shown(self, caller: Identity, story: StoredStory) -> StoryForCaller:
+        people = await self._people([story["author_id"]])
         own_part = {"_id": records.part_id(story["_id"], caller.account_id)}
         reaction = await self._reactions.find_one(own_part)
-        shown["my_reaction"] = reaction["emoji"] if reaction else None
+        viewed = not _is_author(caller, story) and await self._views.find_one(own_part) is not None
+        return await self._shown_with(
+            caller, story, people[story["author_id"]], reaction=reaction, viewed=viewed
+        )
+
+    async def _all_shown(
+        self, caller: Identity, stories: Sequence[StoredStory]
+    ) -> list[StoryForCaller]:
+        """Return stories as `_shown` does, with one query for the parts of all of them."""
+        others = [story for story in stories if not _is_author(caller, story)]
+        people, reactions, views = await asyncio.gather(
+            self._people(story["author_id"] for story in stories),
+            self._reactions.find_ids(_own_parts(caller, stories)),
+            self._views.find_ids(_own_parts(caller, others)),
+        )
+        reaction_to = {reaction["story_id"]: reaction for reaction in reactions}
+        viewed = {view["story_id"] for view in views}
+        return await asyncio.gather(
+            *(
+                self._shown_with(
+                    caller,
+                    story,
+                    people[story["author_id"]],
+                    reaction=reaction_to.get(story["_id"]),
+                    viewed=story["_id"] in viewed,
+                )
+                for story in stories
+            )
+        )
+
+    async def _shown_with(
+        self,
+        caller: Identity,
+        story: StoredStory,
+        author: Person,
+        *,
+        reaction: StoredReaction | None,
+        viewed: bool,
+    ) -> StoryForCaller:
+        """Return a story as the caller sees it, who has reacted so, or viewed it."""
+        my_reaction = reaction["emoji"] if reaction else None
+        whole = _whole(_story_view(story, author, my_reaction=my_reaction))
         if not _is_author(caller, story):
-            shown["viewed"] = await self._views.find_one(own_part) is not None
-        else:
-            shown["audience_user_ids"] = story["audience_user_ids"]
-            # Counted, not kept as counters: right under concurrency and after a crash.
-            of_story = {"story_id": story["_id"]}
-            shown["view_count"] = await self._views.count_documents(of_story)
-            shown["reaction_count"] = await self._reactions.count_documents(of_story)
-        return shown
+            whole["viewed"] = viewed
+            return whole
+        # Counted, not kept as counters: right under concurrency and after a crash.
+        of_story = {"story_id": story["_id"]}
+        whole["audience_user_ids"] = story["audience_user_ids"]
+        whole["view_count"] = await self._views.count_documents(of_story)
+        whole["reaction_count"] = await self._reactions.count_documents(of_story)
+        return whole
+
+
+def _own_parts(caller: Identity, stories: Iterable[StoredStory]) -> list[str]:
+    return [records.part_id(story["_id"], caller.account_id) for story in stories]
+
+
+def _story_view(story: StoredStory, author: Person, *, my_reaction: str | None) -> StoryView:
+    content = records.story_content(story)
+    return {**content, "author": public_user(author), "my_reaction": my_reaction}
+
+
+def _viewer_view(view: StoredView, viewer: PublicUser) -> ViewerView:
+    return {**records.viewer_record(view), "viewer": viewer}
+
+
+def _reaction_view(reaction: StoredReaction, user: PublicUser) -> ReactionView:
+    return {**records.reaction_record(reaction), "user": user}
 
 
 def _not_found() -> NotFound:
     return NotFound("There is no such story.", code="story_not_found")
 
 
-def _is_author(caller: Identity, story: Document) -> bool:
-    return bool(story["author_id"] == caller.account_id)
-
-
-def _rooms_of_readers(story: Document) -> list[str]:
-    return [
-        public_stories_room() if reader == records.EVERYONE else user_room(reader)
-        for reader in story["readers"]
-    ]
+def _is_author(caller: Identity, story: StoredStory) -> bool:
+    return story["author_id"] == caller.account_id
 
 
 async def _latest(
-    parts: Collection,
+    parts: TypedCollection[Found],
     story_id: str,
     time_field: str,
-    render: Callable[[Document], Json],
     *,
     after: Position | None,
     limit: int,
-) -> dict[str, Json]:
+) -> tuple[list[Found], str | None]:
+    """Return a page of the views or reactions of a story, and the cursor of the next one."""
     query: Document = {"story_id": story_id}
     if after:
         query["$or"] = after.following(time_field)
     found = await parts.find(query).sort(newest_first(time_field)).limit(limit + 1).to_list(None)
-    shown, following = cut(found, limit, time_field)
-    return {"items": [render(part) for part in shown], "next": following}
+    return cut(found, limit, time_field)
+
+
+def _own_view(view: ViewerView) -> ViewForCaller:
+    return {
+        "story_id": view["story_id"],
+        "viewer_id": view["viewer_id"],
+        "viewer": view["viewer"],
+        "viewed_at": view["viewed_at"],
+    }
+
+
+def _whole(story: StoryView) -> StoryForCaller:
+    """Return what every reader sees, without what depends on the caller."""
+    return {
+        "id": story["id"],
+        "version": story["version"],
+        "author_id": story["author_id"],
+        "author": story["author"],
+        "text": story["text"],
+        "visibility": story["visibility"],
+        "created_at": story["created_at"],
+        "expires_at": story["expires_at"],
+        "my_reaction": story["my_reaction"],
+    }

@@ -2,17 +2,65 @@
 
 import uuid
 from datetime import datetime
+from typing import TypedDict
 
-from models.database import Document
-from models.events import Json
+from models.rooms import public_stories_room, user_room
 from models.stories.schema import PUBLIC
+from models.stories.views import ReactionRecord, StoryContent, ViewerRecord
 from models.times import to_text
 
 EVERYONE = "*"
 """The reader of public stories; no account id looks like it."""
 
 
+CREATED_VERSION = 1
+"""Of every story: what it says never changes."""
+
+DELETED_VERSION = 2
+"""Of its deletion, which is above that of any list or event in which it still stands."""
+
+
+class StoredStory(TypedDict):
+    """A document of `stories`."""
+
+    _id: str
+    author_id: str
+    text: str
+    visibility: str
+    audience_user_ids: list[str]
+    readers: list[str]
+    """The accounts that may see it, the author among them, or `EVERYONE`."""
+
+    created_at: datetime
+    expires_at: datetime
+
+
+class StoredView(TypedDict):
+    """A document of `story_views`."""
+
+    _id: str
+    """As `part_id`, so that there can be one of an account."""
+
+    story_id: str
+    viewer_id: str
+    viewed_at: datetime
+    expires_at: datetime
+    """The story's, as of reactions."""
+
+
+class StoredReaction(TypedDict):
+    """A document of `story_reactions`."""
+
+    _id: str
+    story_id: str
+    user_id: str
+    emoji: str
+    reacted_at: datetime
+    expires_at: datetime
+
+
 def new_story(
+    story_id: str,
     author_id: str,
     *,
     text: str,
@@ -20,11 +68,11 @@ def new_story(
     audience_user_ids: list[str],
     created_at: datetime,
     expires_at: datetime,
-) -> Document:
-    """Build a story; `readers` are the accounts that may see it, the author among them."""
+) -> StoredStory:
+    """Build a story."""
     private = dict.fromkeys([author_id, *audience_user_ids])
     return {
-        "_id": str(uuid.uuid4()),
+        "_id": story_id,
         "author_id": author_id,
         "text": text,
         "visibility": visibility,
@@ -35,8 +83,8 @@ def new_story(
     }
 
 
-def new_view(story: Document, viewer_id: str, viewed_at: datetime) -> Document:
-    """Build the view of an account: there can be one, by its `_id`."""
+def new_view(story: StoredStory, viewer_id: str, viewed_at: datetime) -> StoredView:
+    """Build the view of an account."""
     return {
         "_id": part_id(story["_id"], viewer_id),
         "story_id": story["_id"],
@@ -46,8 +94,10 @@ def new_view(story: Document, viewer_id: str, viewed_at: datetime) -> Document:
     }
 
 
-def new_reaction(story: Document, user_id: str, emoji: str, reacted_at: datetime) -> Document:
-    """Build the reaction of an account: there can be one, by its `_id`."""
+def new_reaction(
+    story: StoredStory, user_id: str, emoji: str, reacted_at: datetime
+) -> StoredReaction:
+    """Build the reaction of an account."""
     return {
         "_id": part_id(story["_id"], user_id),
         "story_id": story["_id"],
@@ -59,7 +109,7 @@ def new_reaction(story: Document, user_id: str, emoji: str, reacted_at: datetime
 
 
 def part_id(story_id: str, account_id: str) -> str:
-    """Give the natural key of an account's view or reaction."""
+    """Return the natural key of an account's view or reaction."""
     return f"{story_id}:{account_id}"
 
 
@@ -71,15 +121,24 @@ def is_story_id(text: str) -> bool:
         return False
 
 
-def may_read(account_id: str, story: Document) -> bool:
+def may_read(account_id: str, story: StoredStory) -> bool:
     """Whether an account may see the story, its age aside."""
     return EVERYONE in story["readers"] or account_id in story["readers"]
 
 
-def story_json(story: Document) -> dict[str, Json]:
-    """Show a story to a reader."""
+def rooms_of_readers(story: StoredStory) -> list[str]:
+    """Name the rooms of all who may see the story."""
+    return [
+        public_stories_room() if reader == EVERYONE else user_room(reader)
+        for reader in story["readers"]
+    ]
+
+
+def story_content(story: StoredStory) -> StoryContent:
+    """Return what a story says."""
     return {
         "id": story["_id"],
+        "version": CREATED_VERSION,
         "author_id": story["author_id"],
         "text": story["text"],
         "visibility": story["visibility"],
@@ -88,8 +147,8 @@ def story_json(story: Document) -> dict[str, Json]:
     }
 
 
-def view_json(view: Document) -> dict[str, Json]:
-    """Show a view."""
+def viewer_record(view: StoredView) -> ViewerRecord:
+    """Return a view as it is shown."""
     return {
         "story_id": view["story_id"],
         "viewer_id": view["viewer_id"],
@@ -97,8 +156,8 @@ def view_json(view: Document) -> dict[str, Json]:
     }
 
 
-def reaction_json(reaction: Document) -> dict[str, Json]:
-    """Show a reaction."""
+def reaction_record(reaction: StoredReaction) -> ReactionRecord:
+    """Return a reaction as it is shown."""
     return {
         "story_id": reaction["story_id"],
         "user_id": reaction["user_id"],

@@ -6,7 +6,7 @@ import logging
 import pytest
 from aiohttp import web
 
-from app.access_log import log_requests, printable
+from app.access_log import AccessLog, printable
 from app.rest.errors import problems
 from tests.live import PATIENCE_S
 
@@ -75,7 +75,7 @@ async def test_polls_are_logged_for_debugging_only(server, lines):
 )
 async def test_a_path_forges_no_line(listening, lines, path):
     """Whatever a path holds, its line stays one line of printable ASCII."""
-    url = await listening.start(web.Application(middlewares=[log_requests, problems]))
+    url = await listening.start(web.Application(middlewares=[AccessLog().middleware, problems]))
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

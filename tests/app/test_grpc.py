@@ -14,15 +14,23 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from app.rpc.descriptors import FILE, SERVICE
-from app.rpc.errors import STATUS
+from app.rpc.descriptors import FILE, SERVICE, Request, Response
+from app.rpc.errors import DETAILS_MAX, STATUS
 from app.rpc.server import RpcServer, start_rpc
 from app.service_token import ServiceToken
 from app.settings import SettingsError
-from models import errors
+from models import errors, finishing
 from models.errors import DomainError, Unavailable
 from tests.live import PATIENCE_S
-from tests.notifications_world import BUYER, MATCHED, NOBODY, build
+from tests.notifications_world import (
+    BUYER,
+    ENDPOINT,
+    KEYS,
+    MATCHED,
+    NOBODY,
+    RecordingPush,
+    build,
+)
 from tests.programs import free_port, run
 from tests.stories_world import RecordingPublisher
 
@@ -46,14 +54,14 @@ class Client:
         self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
 
     async def reflect(self, **asked: str) -> list:
-        """Ask server reflection one thing; gives the answers."""
+        """Ask server reflection one thing; returns the answers."""
         stub = reflection_pb2_grpc.ServerReflectionStub(self.channel)
         requests = iter([reflection_pb2.ServerReflectionRequest(**asked)])
         call = stub.ServerReflectionInfo(requests, timeout=PATIENCE_S, metadata=self.metadata)
         return [answer async for answer in call]
 
     async def send(self, body: str | dict) -> dict:
-        """Send a notification written in JSON; gives the answer's fields."""
+        """Send a notification written in JSON; returns the answer's fields."""
         (answer,) = await self.reflect(file_containing_symbol=SERVICE)
         pool = descriptor_pool.DescriptorPool()
         for file in answer.file_descriptor_response.file_descriptor_proto:
@@ -76,6 +84,10 @@ class Client:
         return await call(request, timeout=PATIENCE_S, metadata=self.metadata)
 
 
+async def answering():
+    """Be a database that answers."""
+
+
 @pytest.fixture
 def publisher():
     return RecordingPublisher()
@@ -95,7 +107,7 @@ async def connect(notifications):
 
     async def start(token=None, *, shown=None, development=True, model=notifications):
         guard = ServiceToken(token, development=development)
-        server = RpcServer(model, guard, message_bytes=1_048_576)
+        server = RpcServer(model, guard, answering, message_bytes=1_048_576)
         opened.append(server.stop)
         port = await server.start("127.0.0.1", 0)
         client = Client(port, shown)
@@ -108,7 +120,7 @@ async def connect(notifications):
 
 
 async def refusal(calling):
-    """Give status, details and the stable code of a call that fails."""
+    """Return status, details and the stable code of a call that fails."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await calling
     metadata = dict(caught.value.trailing_metadata() or ())
@@ -185,7 +197,7 @@ async def test_a_reused_key(connect):
     body = {"user_id": 1, **MATCHED, "idempotency_key": "k"}
     await client.send(body)
     status, _, code = await refusal(client.send(body | {"title": "Other"}))
-    assert (status, code) == (grpc.StatusCode.ALREADY_EXISTS, "idempotency_key_reused")
+    assert (status, code) == (grpc.StatusCode.INVALID_ARGUMENT, "key_reused")
 
 
 async def test_an_oversized_message(connect):
@@ -275,14 +287,14 @@ async def test_production_without_a_token_does_not_start(settings, notifications
     caplog.set_level("INFO")
     chosen = replace(settings, environment="production", service_token=None, grpc_port=free_port())
     guard = ServiceToken(None, development=False)
-    assert await start_rpc(chosen, notifications, guard) is None
+    assert await start_rpc(chosen, notifications, guard, answering) is None
     assert "gRPC is off: SERVICE_TOKEN is not set" in caplog.messages
 
 
 async def test_port_0_is_no_server(settings, notifications):
     """GRPC_PORT=0 switches it off."""
     guard = ServiceToken(None, development=True)
-    assert await start_rpc(replace(settings, grpc_port=0), notifications, guard) is None
+    assert await start_rpc(replace(settings, grpc_port=0), notifications, guard, answering) is None
 
 
 @pytest.mark.parametrize("chosen", [True, False])
@@ -293,13 +305,13 @@ async def test_a_busy_port(settings, notifications, caplog, chosen):
     """
     guard = ServiceToken(None, development=True)
     asked = replace(settings, grpc_port=free_port(), grpc_port_chosen=chosen)
-    first = await start_rpc(asked, notifications, guard)
+    first = await start_rpc(asked, notifications, guard, answering)
     assert first is not None
     if chosen:
         with pytest.raises(SettingsError, match=f"gRPC cannot listen on .*{asked.grpc_port}"):
-            await start_rpc(asked, notifications, guard)
+            await start_rpc(asked, notifications, guard, answering)
     else:
-        assert await start_rpc(asked, notifications, guard) is None
+        assert await start_rpc(asked, notifications, guard, answering) is None
         assert f"gRPC is off: gRPC cannot listen on 127.0.0.1:{asked.grpc_port}" in caplog.text
     await first.stop()
 
@@ -309,9 +321,28 @@ async def test_without_a_token_only_this_machine_is_let_in(settings, notificatio
     caplog.set_level("INFO")
     for token, host in ((None, "127.0.0.1"), (TOKEN, "0.0.0.0")):
         asked = replace(settings, host="0.0.0.0", grpc_port=free_port(), service_token=token)
-        server = await start_rpc(asked, notifications, ServiceToken(token, development=True))
+        guard = ServiceToken(token, development=True)
+        server = await start_rpc(asked, notifications, guard, answering)
         assert f"gRPC serves on {host} port {asked.grpc_port}" in caplog.messages
         await server.stop()
+
+
+async def test_no_browser_speaks_to_the_port(settings, notifications):
+    """A request as browsers write it over plain TCP, HTTP/1.1, gets no answer of HTTP."""
+    server = RpcServer(
+        notifications, ServiceToken(None, development=True), answering, message_bytes=1_000
+    )
+    port = await server.start("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"POST /notification.NotificationService/SendNotification HTTP/1.1\r\n"
+        b"Host: localhost\r\nContent-Type: application/grpc\r\nContent-Length: 5\r\n\r\n"
+        b"\x00\x00\x00\x00\x00"
+    )
+    answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+    assert not answer.startswith(b"HTTP/")
+    writer.close()
+    await server.stop()
 
 
 async def test_a_call_under_way_is_finished(notifications, publisher):
@@ -324,7 +355,9 @@ async def test_a_call_under_way_is_finished(notifications, publisher):
             await go_on.wait()
             return await notifications.send(**wanted)
 
-    server = RpcServer(Slow(), ServiceToken(None, development=True), message_bytes=1_048_576)
+    server = RpcServer(
+        Slow(), ServiceToken(None, development=True), answering, message_bytes=1_048_576
+    )
     client = Client(await server.start("127.0.0.1", 0))
     calling = asyncio.create_task(client.send(DOCUMENTED))
     await asyncio.wait_for(begun.wait(), PATIENCE_S)
@@ -399,3 +432,64 @@ async def test_the_program_and_a_busy_port(start_server, environment):
         f"gRPC cannot listen on 127.0.0.1:{port}: another server may do so;"
         " choose another GRPC_PORT, or 0 for none."
     ]
+
+
+@pytest.mark.parametrize("coding", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+async def test_compressed_calls(connect, publisher, coding):
+    """A compressed message is refused before it is inflated, whatever its length."""
+    client = await connect()
+    call = client.channel.unary_unary(METHOD)
+    for size in (100, 10_000_000):
+        calling = call(bytes(size), timeout=PATIENCE_S, compression=coding)
+        assert (await refusal(calling))[0] is grpc.StatusCode.UNIMPLEMENTED
+    assert (await client.send(DOCUMENTED))["user_id"] == "1"
+
+
+@pytest.mark.parametrize("fill", ["x", "🎉", "e\u0301"])
+async def test_details_are_short(connect, fill):
+    """However long the fields are, the details are no longer than clients read."""
+    client = await connect()
+    long = fill * (900_000 // len(fill.encode()) // 4)
+    fields = ("title", "message", "link", "idempotency_key")
+    code, details, _ = await refusal(
+        client.send(MATCHED | {"user_id": 1} | dict.fromkeys(fields, long))
+    )
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert len(details) <= DETAILS_MAX
+    assert all(f"{name}: " in details for name in fields)
+
+
+async def test_details_of_any_script_arrive(connect):
+    """The longest message, in characters of four bytes, still fits into the trailers."""
+
+    class Refusing:
+        async def send(self, **wanted):
+            raise Unavailable("🎉" * 10_000, fields={"🎉" * 10_000: ["🎉" * 10_000]})
+
+    client = await connect(model=Refusing())
+    code, details, _ = await refusal(client.send(MATCHED | {"user_id": 1}))
+    assert (code, details[:9]) == (grpc.StatusCode.UNAVAILABLE, "🎉" * 9)
+
+
+async def test_a_call_that_is_cancelled_is_told_and_pushed(connect, database, publisher, clock):
+    """Whenever a call is cancelled or too late, what it wrote was told and pushed once."""
+    push = RecordingPush()
+    model = build(database, publisher, clock, push)
+    await model.prepare()
+    await model.subscriptions.add(BUYER, endpoint=ENDPOINT, keys=KEYS)
+    client = await connect(model=model)
+    assert (await client.send(MATCHED | {"user_id": 1, "send_push": True}))["push"] == "queued"
+    call = client.channel.unary_unary(METHOD)
+    repeated = 0
+    for number in range(30):
+        request = Request(user_id=1, send_push=True, idempotency_key=f"key-{number}", **MATCHED)
+        calling = call(request.SerializeToString(), timeout=PATIENCE_S)
+        await asyncio.sleep(number / 2_000)
+        calling.cancel()
+        answer = Response.FromString(await client.raw(request.SerializeToString()))
+        repeated += not answer.created
+    await finishing.drain(PATIENCE_S)
+    assert repeated, "no call was cancelled after its write"
+    told = [data["id"] for data, _ in publisher.take("notification")]
+    assert told == [*range(1, 32)]
+    assert len(push.sent) == 31

@@ -88,11 +88,11 @@ async def test_two_devices_and_ws(server, ann, token):
         {"ranges": [[1, 1]], "unread": 0, "revision": 2},
     )
     assert await phone.call("archive_notification", {"id": 1}) == {
-        "data": {"unread": 0, "revision": 2}
+        "data": {"unread": 0, "revision": 3}
     }
     assert await desktop.event() == (
         "notification.archived",
-        {"id": 1, "unread": 0, "revision": 2},
+        {"id": 1, "unread": 0, "revision": 3},
     )
     await send(server, ann, SHIPPED)
     assert (await raw.frame())["data"]["id"] == 2
@@ -114,7 +114,7 @@ async def test_the_inbox_over_socketio(server, ann, token):
         }
     read = await device.call("read_all_notifications", {"up_to": 2})
     assert read == {"data": {"unread": 1, "revision": 4}}
-    answer = await device.call("set_notification_preferences", {"match_created": False})
+    answer = await device.call("update_notification_preferences", {"match_created": False})
     assert answer["data"]["match_created"] is False
     assert (await server.call(token, "GET", f"{ROOT}/preferences"))[1] == answer["data"]
 

@@ -9,9 +9,13 @@ from app.origins import Origins
 LISTED = ("https://app.example.com/", "https://OTHER.example.com")
 
 
-def allowed(origins, origin, host="chat.example.com"):
-    headers = {"Host": host} | ({"Origin": origin} if origin is not None else {})
-    return origins.allow(make_mocked_request("GET", "/", headers=headers))
+def asking(origin):
+    headers = {"Host": "chat.example.com"} | ({"Origin": origin} if origin is not None else {})
+    return make_mocked_request("GET", "/", headers=headers)
+
+
+def allowed(origins, origin):
+    return origins.allow(asking(origin))
 
 
 @pytest.mark.parametrize(
@@ -25,13 +29,21 @@ def allowed(origins, origin, host="chat.example.com"):
         ("http://localhost:3000", False, True),
         ("http://127.0.0.1:5173", False, True),
         ("http://[::1]:8000", False, True),
-        ("null", False, True),
+        ("http://app.localhost:3000", False, True),
+        ("http://192.168.1.5:3000", False, True),
+        # Pages opened from a file open raw WebSockets only.
+        ("null", False, False),
+        ("file://", False, False),
         # The scheme and the port are part of an origin.
         ("https://chat.example.com", False, False),
         ("http://chat.example.com:8080", False, False),
         ("http://app.example.com", False, False),
         ("https://app.example.com.evil.example", False, False),
         ("https://evil.example", False, False),
+        ("http://localhost.", False, False),
+        ("http://localhost:0", False, False),
+        ("http://localhost/", False, False),
+        ("", False, False),
         ("http://localhost.evil.example", False, False),
         ("http://localhost@evil.example", False, False),
         ("http://[::1", False, False),
@@ -43,6 +55,8 @@ def test_an_origin(origin, in_production, in_development):
     """Our own, listed and absent origins may; development adds this machine's pages and files."""
     assert allowed(Origins(LISTED, development=False), origin) is in_production
     assert allowed(Origins(LISTED, development=True), origin) is in_development
+    raw = Origins(LISTED, development=True).allow_raw
+    assert raw(asking(origin)) is (in_development or origin in ("null", "file://"))
 
 
 def test_a_star_lets_all_in():
@@ -90,14 +104,30 @@ async def test_a_preflight_of_another_page(url, listening, origin):
 
 
 async def test_an_answer_is_readable_for_allowed_pages(url, listening):
-    """The page may read the answer and `Retry-After`; no cookie is ever involved."""
+    """The page may read the answer and `Retry-After`, also one that it asked for with cookies."""
     for origin, readable in (("https://app.example.com", True), ("https://evil.example", False)):
         async with listening.http.post(f"{url}/stories", headers={"Origin": origin}) as response:
             assert response.status == 200
             assert ("Access-Control-Allow-Origin" in response.headers) is readable
-            assert "Access-Control-Allow-Credentials" not in response.headers
+            credentials = response.headers.get("Access-Control-Allow-Credentials")
+            assert credentials == ("true" if readable else None)
             if readable:
-                assert response.headers["Access-Control-Expose-Headers"] == "Retry-After"
+                assert response.headers["Access-Control-Expose-Headers"] == (
+                    "Retry-After, Idempotency-Replayed, ETag, Location, Content-Range, "
+                    "Content-Disposition, X-Request-Id, X-Cursor"
+                )
+
+
+async def test_a_star_is_no_leave_for_cookies(listening):
+    """`withCredentials` is for pages that are listed by name."""
+    origins = Origins(("*", "https://app.example.com"), development=False)
+    app = web.Application(middlewares=[origins.answer_preflights])
+    app.on_response_prepare.append(origins.mark)
+    url = await listening.start(app)
+    for origin, expected in (("https://app.example.com", "true"), ("https://any.example", None)):
+        async with listening.http.options(url, headers=PREFLIGHT | {"Origin": origin}) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == origin
+            assert response.headers.get("Access-Control-Allow-Credentials") == expected
 
 
 async def test_a_plain_options_request_names_the_methods(url, listening):

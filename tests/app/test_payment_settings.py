@@ -49,7 +49,8 @@ async def test_outside_development_products_are_added_by_operators(serve):
     """A server in production lets the accounts of OPERATOR_ACCOUNTS add products, and no other."""
     shoe = {"name": "Nike Air Jordan 1", "sku": "AJ1", "sizes": ["US 9"]}
     server = await serve(environment="production", operator_accounts=("1",))
-    operator, other = await server.token("operator"), await server.token("other")
+    operator = server.issue(await server.accounts.find_or_create_by_id("1"))
+    other = await server.token("other")
     assert (await server.call(other, "POST", "/api/v1/products", shoe))[0] == 403
     assert (await server.call(operator, "POST", "/api/v1/products", shoe))[0] == 201
 

@@ -9,7 +9,7 @@ from app.proxies import forwarded
 
 
 async def seen(trusted, *headers):
-    """Give remote address and scheme as a handler sees them."""
+    """Return remote address and scheme as a handler sees them."""
     found = []
 
     async def handler(request):
@@ -39,6 +39,17 @@ PROTO = "X-Forwarded-Proto"
         (2, [(FOR, "203.0.113.7")], ("10.0.0.1", "http")),
         (1, [(FOR, "203.0.113.7,")], ("10.0.0.1", "http")),
         (1, [(FOR, "2001:db8::7")], ("2001:db8::7", "http")),
+        (1, [(FOR, "203.0.113.7:4711")], ("203.0.113.7", "http")),
+        (1, [(FOR, "[2001:db8::7]")], ("2001:db8::7", "http")),
+        (1, [(FOR, "[2001:DB8:0::7]:4711"), (PROTO, "HTTPS")], ("2001:db8::7", "https")),
+        (1, [(FOR, '"[2001:db8::7]:4711"')], ("2001:db8::7", "http")),
+        (1, [(FOR, "::ffff:203.0.113.7")], ("203.0.113.7", "http")),
+        (2, [(FOR, "[2001:db8::7]:1, 10.0.0.2:80")], ("2001:db8::7", "http")),
+        (1, [(FOR, "unknown"), (PROTO, "https")], ("10.0.0.1", "https")),
+        (1, [(FOR, "203.0.113.7:port")], ("10.0.0.1", "http")),
+        (1, [(FOR, "[203.0.113.7")], ("10.0.0.1", "http")),
+        (1, [(FOR, "1.2.3.4.5")], ("10.0.0.1", "http")),
+        (1, [(FOR, "\xff" * 5000)], ("10.0.0.1", "http")),
         (1, [(FOR, "203.0.113.7"), (PROTO, "gopher")], ("203.0.113.7", "http")),
         (1, [(FOR, "203.0.113.7"), (PROTO, "http, https")], ("203.0.113.7", "https")),
     ],

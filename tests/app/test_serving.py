@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from app import store
 from app.__main__ import main
 from app.serving import welcome
+from app.storage import mongodb
 from tests.programs import free_port
 
 
+@pytest.mark.usefixtures("logging_as_it_was")
 def test_a_database_that_is_away_is_one_sentence(settings, monkeypatch, capsys):
     """A server that cannot reach its database gives up: one sentence, exit status 1."""
-    monkeypatch.setitem(store._MOTOR_OPTIONS, "serverSelectionTimeoutMS", 100)
+    monkeypatch.setitem(mongodb.MOTOR_OPTIONS, "serverSelectionTimeoutMS", 100)
     monkeypatch.setenv("MONGODB_URI", f"mongodb://127.0.0.1:{free_port()}/realtime")
     monkeypatch.setenv("PORT", str(free_port()))
     monkeypatch.setattr(sys, "argv", ["app"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.strict_json import parse
+from app.strict_json import NESTING_MAX, parse
 from models.errors import Unreadable
 
 json_values = st.recursive(
@@ -43,6 +43,10 @@ def test_valid(value: object, ascii_only: bool) -> None:
         (b'{"\\udf89": 1}', "surrogate"),
         (b"[" * 100_000, "nested too deeply"),
         (b"[" + b"1" * 5000 + b"]", "number that is too long"),
+        (b'{"a":' * (NESTING_MAX + 1) + b"0" + b"}" * (NESTING_MAX + 1), "nested too deeply"),
+        (b'{"a":[' * NESTING_MAX, "nested too deeply"),
+        (b'["' + b'\\"' * 300_000, "not valid JSON"),
+        (b'["' + b'\\"[' * 300_000 + b"\\", "not valid JSON"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -50,6 +54,17 @@ def test_refused(raw: bytes, reason: str) -> None:
     """What is not JSON, or only just, is refused with the reason."""
     with pytest.raises(Unreadable, match=reason):
         parse(raw)
+
+
+def test_nesting_is_counted_outside_of_texts() -> None:
+    """Brackets within texts nest nothing, brackets beside each other only once."""
+    text = "[{" * 5000 + '\\"' + "]" * 5000
+    assert parse(json.dumps({"text": text, "list": [[]] * 5000})) == {
+        "text": text,
+        "list": [[]] * 5000,
+    }
+    deepest = "[" * NESTING_MAX + "]" * NESTING_MAX
+    assert json.dumps(parse(deepest)) == deepest
 
 
 def test_whole_pair() -> None:

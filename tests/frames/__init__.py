@@ -1,4 +1,7 @@
-"""Golden frames: what the documents print, word for word, in `<dialect>/<type>.json`."""
+"""Golden frames: the contract with clients of the older APIs, in `<dialect>/<type>.json`.
+
+Frames that clients send are in `sent`. docs/older-apis describes all of them; they do not change.
+"""
 
 import json
 from pathlib import Path
@@ -7,7 +10,7 @@ FRAMES = Path(__file__).parent
 
 
 def golden(dialect: str, name: str) -> str:
-    """Give a documented frame in the form that frames are compared in."""
+    """Return a documented frame in the form that frames are compared in."""
     return spelled((FRAMES / dialect / f"{name}.json").read_text(encoding="utf-8"))
 
 

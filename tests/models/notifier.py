@@ -8,7 +8,7 @@ import asyncio
 import sys
 
 from app.settings import Settings
-from app.store import open_store
+from app.storage import open_store
 from models.times import now
 from tests.notifications_world import MATCHED, SHIPPED, build
 from tests.stories_world import RecordingPublisher

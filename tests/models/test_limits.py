@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import TooManyRequests
-from models.limits import RateLimit, Throttle
+from models.limits import RateLimit, TokenBuckets
 
 
 class Seconds:
@@ -84,23 +84,116 @@ def test_bounded(seconds: Seconds) -> None:
     assert len(limit) == 10
 
 
-def test_throttle() -> None:
-    """A connection's period ends by the clock and then begins with its next message."""
-    throttle = Throttle()
-    for now in (5.0, 5.1, 5.9):
-        throttle.check(3, 1, now)
+def test_bucket(seconds: Seconds) -> None:
+    """A burst, then the rate: at any time no more than the burst and what has come since."""
+    buckets = TokenBuckets(10, 100, seconds)
+    passed = 0
+    for _ in range(1000):
+        seconds.now += 0.013
+        for _ in range(3):
+            try:
+                assert buckets.take("k") == 0.0
+            except TooManyRequests:
+                continue
+            passed += 1
+    # What comes before the first one is taken overflows: 12.987 s at 10 a second.
+    assert passed == 100 + 129
+    seconds.now += 3
+    for _ in range(30):
+        buckets.take("k")
+    buckets.take("other")
+    with pytest.raises(TooManyRequests):
+        buckets.take("k")
+
+
+def test_bucket_retry_after(seconds: Seconds) -> None:
+    """The refusal says when the tokens are there; a refused one takes none."""
+    buckets = TokenBuckets(4, 2, seconds)
+    buckets.take("k", 2)
+    for _ in range(3):
+        with pytest.raises(TooManyRequests) as refusal:
+            buckets.take("k", 2)
+        assert refusal.value.retry_after_s == 0.5
+    seconds.now += 0.49
+    with pytest.raises(TooManyRequests):
+        buckets.take("k", 2)
+    seconds.now += 0.01
+    assert buckets.take("k", 2) == 0.0
+
+
+def test_bucket_of_those_who_wait(seconds: Seconds) -> None:
+    """Each takes the next place ahead; who would wait longer than it may takes none."""
+    buckets = TokenBuckets(4, 1, seconds)
+    assert [buckets.take("k", max_wait_s=0.5) for _ in range(3)] == [0.0, 0.25, 0.5]
     with pytest.raises(TooManyRequests) as refusal:
-        throttle.check(3, 1, 5.95)
-    assert refusal.value.retry_after_s == pytest.approx(0.05)
-    for now in (6.0, 6.5, 6.9):
-        throttle.check(3, 1, now)
-    with pytest.raises(TooManyRequests):
-        throttle.check(3, 1, 6.99)
+        buckets.take("k", max_wait_s=0.5)
+    assert refusal.value.retry_after_s == 0.75
+    seconds.now += 0.25
+    assert buckets.take("k", max_wait_s=0.5) == 0.5
 
 
-def test_throttle_without_time() -> None:
-    """Without a time given, the throttle reads the clock itself."""
-    throttle = Throttle()
-    throttle.check(1, 3600)
-    with pytest.raises(TooManyRequests):
-        throttle.check(1, 3600)
+def test_bucket_never_wants_more_than_it_holds(seconds: Seconds) -> None:
+    """What costs more than the whole bucket costs the whole bucket."""
+    buckets = TokenBuckets(1, 1, seconds)
+    assert buckets.take("k", 5) == 0.0
+    seconds.now += 1
+    assert buckets.take("k", 5) == 0.0
+
+
+def test_full_buckets_are_forgotten(seconds: Seconds) -> None:
+    """A bucket is kept until it is full, and no key ever makes another one's fuller."""
+    buckets = TokenBuckets(1, 10, seconds)
+    for number in range(100):
+        buckets.take(number, 10)
+    assert len(buckets) == 100
+    seconds.now += 10
+    for _ in range(60):
+        buckets.take("k", 0)
+    assert len(buckets) <= 1
+
+
+def test_buckets_are_bounded(seconds: Seconds) -> None:
+    """A flood of keys pushes out those unused for longest and no others."""
+    buckets = TokenBuckets(0.001, 1, seconds, max_keys=10)
+    buckets.take("busy")
+    for number in range(1000):
+        buckets.take(number)
+        buckets.take("busy", max_wait_s=1e9)
+        with pytest.raises(TooManyRequests):
+            buckets.take("busy")
+    assert len(buckets) <= 10
+
+
+def test_what_others_took_is_missing_here(seconds: Seconds) -> None:
+    """Also what is not there any more; each time it is a burst at most."""
+    buckets = TokenBuckets(1, 10, seconds)
+    told: list[tuple[object, int]] = []
+    buckets.tell = lambda key, amount: told.append((key, amount))
+    buckets.take("k", 4)
+    buckets.charge("k", 1000)
+    with pytest.raises(TooManyRequests) as refused:
+        buckets.take("k")
+    assert refused.value.retry_after_s == 5.0
+    seconds.now += 5
+    assert buckets.take("k") == 0.0
+    # What is refused, and what others took, is told to nobody.
+    assert told == [("k", 4), ("k", 1)]
+
+
+def test_what_others_counted_counts_here(seconds: Seconds) -> None:
+    """Up to the limit: what is beyond would be forgotten first."""
+    limit = RateLimit(3, 60, seconds)
+    told: list[tuple[object, int]] = []
+    limit.tell = lambda key, amount: told.append((key, amount))
+    limit.check("k")
+    seconds.now += 10
+    limit.charge("k", 50)
+    with pytest.raises(TooManyRequests) as refused:
+        limit.check("k")
+    assert refused.value.retry_after_s == 60.0
+    limit.charge("k", -1)
+    limit.check("k")
+    limit.refund("k")
+    limit.charge("other", -5)
+    limit.check("other")
+    assert told == [("k", 1), ("k", 1), ("k", -1), ("other", 1)]

@@ -1,11 +1,12 @@
 """Notifications: stored, told once for each cause, and never missed by who reads by cursor."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
-from app.store import open_store
-from models.errors import Conflict, NotFound
+from app.storage import open_store
+from models.errors import Invalid, NotFound
 from models.rooms import user_room
 from tests.notifications_world import (
     BUYER,
@@ -94,7 +95,6 @@ async def test_twenty_repeats_at_once_are_one(notifications, neighbour, publishe
     assert len(push.sent) <= 1
 
 
-@pytest.mark.atomic
 async def test_two_stores_race_for_numbers(notifications, neighbour, publisher):
     """Different causes told by two processes at once get all numbers without gaps, once each."""
     causes = [(each, f"match:{n}") for n in range(20) for each in (notifications, neighbour)]
@@ -165,7 +165,6 @@ async def test_a_cause_whose_place_was_taken_moves_on(database, publisher, clock
     ]
 
 
-@pytest.mark.atomic
 async def test_a_cursor_never_misses(notifications, neighbour):
     """Who asks for what came after the last id seen, while two processes write, gets all of it."""
     written = 40
@@ -208,9 +207,9 @@ async def test_an_idempotency_key_is_told_once(notifications, publisher):
     again = await notifications.send(user_id="1", **MATCHED, idempotency_key="k")
     assert (again["id"], again["created"]) == (1, False)
     for other in ({"title": "Other"}, {"type": "order_paid"}, {"link": ""}):
-        with pytest.raises(Conflict) as caught:
+        with pytest.raises(Invalid) as caught:
             await notifications.send(user_id="1", **MATCHED | other, idempotency_key="k")
-        assert caught.value.code == "idempotency_key_reused"
+        assert caught.value.code == "key_reused"
     assert ids_told(publisher) == [1]
 
 
@@ -268,3 +267,23 @@ async def test_what_domains_tell_is_pushed_once(notifications, push):
     ((account_id, message),) = push.sent
     assert account_id == "1"
     assert b'"title":"Your bid has been matched!"' in message
+
+
+async def test_a_process_that_dies_before_the_push_leaves_it_to_the_repeat(
+    database, publisher, push, clock
+):
+    """Before whichever write a process dies, the repeat under the same key tells and pushes."""
+    whole = build(database, publisher, clock, push)
+    await whole.subscriptions.add(BUYER, endpoint=ENDPOINT, keys=KEYS)
+    writes, left = 0, 0
+    while left == 0:
+        cut = CutDatabase(database, writes)
+        dying = build(cut, publisher, clock, push)
+        with suppress(Cut):
+            await dying.send(user_id="1", **MATCHED, send_push=True, idempotency_key=f"k{writes}")
+        left = cut.left
+        await whole.send(user_id="1", **MATCHED, send_push=True, idempotency_key=f"k{writes}")
+        writes += 1
+        assert len(push.sent) == writes
+        assert len(publisher.take("notification")) == 1
+    assert writes > 3

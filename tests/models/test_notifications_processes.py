@@ -5,8 +5,6 @@ import sys
 from asyncio.subprocess import PIPE
 from collections import Counter
 
-import pytest
-
 from tests.notifications_world import build, everything
 from tests.programs import ROOT, START_S
 from tests.stories_world import RecordingPublisher
@@ -26,7 +24,6 @@ async def run(name, environment):
     return [int(line) for line in output.split()]
 
 
-@pytest.mark.atomic
 async def test_two_processes_tell_each_cause_once(environment, database, clock):
     """Of causes that both tell, each is stored and told by one of them; ids have no gaps."""
     told = await asyncio.gather(run("ann", environment), run("bob", environment))

@@ -76,7 +76,6 @@ async def test_a_process_that_dies_leaves_them_to_the_next(database, publisher, 
         pytest.fail("it never came to an end")
 
 
-@pytest.mark.atomic
 async def test_writers_at_the_same_time(database, notifications, publisher, clock):
     """Two processes that tell one account many things lose none and tell each once."""
     other = build(database, publisher, clock)

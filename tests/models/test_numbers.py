@@ -12,7 +12,6 @@ def counters(database):
     return database["counters"]
 
 
-@pytest.mark.atomic
 async def test_two_processes_share_no_number(counters):
     """Each process counts up, and none of its numbers is another one's."""
     processes = [Numbers(counters, "orders", at_once=4) for _ in range(2)]

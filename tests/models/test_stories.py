@@ -1,6 +1,7 @@
 """The rules of stories, on the store that is open."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,6 +38,10 @@ async def stories(database, publisher, clock):
     return made
 
 
+def shown_as(account_id, name=None):
+    return {"id": account_id, "public_id": account_id, "name": name}
+
+
 async def parts_left(database):
     return {
         name: await database[name].count_documents({})
@@ -49,7 +54,9 @@ async def test_a_new_story_has_its_day(stories, clock):
     story = await stories.create(AUTHOR, **FRIENDS_STORY)
     assert story == {
         "id": story["id"],
+        "version": 1,
         "author_id": "1",
+        "author": shown_as("1"),
         "text": "psst",
         "visibility": "PRIVATE",
         "audience_user_ids": ["2", "3"],
@@ -66,7 +73,8 @@ async def test_the_audience_and_counts_are_the_authors_business(stories):
     """A reader sees the story without its audience and counts, alone and in the feed."""
     story_id = (await stories.create(AUTHOR, **FRIENDS_STORY))["id"]
     seen = await stories.get(FRIEND, story_id)
-    shown = {"id", "author_id", "text", "visibility", "created_at", "expires_at"}
+    shown = {"id", "version", "author_id", "author", "text", "visibility", "created_at"}
+    shown |= {"expires_at"}
     assert set(seen) == {*shown, "viewed", "my_reaction"}
     assert (await stories.feed(FRIEND))["items"] == [seen]
 
@@ -83,6 +91,27 @@ async def test_a_reader_sees_what_the_reader_did(stories):
     assert (await stories.get(AUTHOR, story_id))["my_reaction"] == "👏"
 
 
+async def test_people_are_shown_by_name(database, publisher, clock):
+    """Events and lists say who wrote, saw and liked a story; an event has what lists have."""
+
+    async def people(account_ids):
+        ids = list(account_ids)
+        return {each: {"id": each, "public_id": each, "name": f"Name {each}"} for each in ids}
+
+    stories = Stories(database, publisher, lifetime=LIFETIME, people=people, clock=clock)
+    author, friend = [replace(who, name=f"Name {who.account_id}") for who in (AUTHOR, FRIEND)]
+    story = await stories.create(author, **PUBLIC_STORY)
+    ((told, _),) = publisher.take("story.created")
+    assert told == (await stories.feed(friend))["items"][0] | {"story_id": story["id"]}
+    assert told["author"] == shown_as("1", "Name 1")
+    await stories.view(friend, story["id"])
+    await stories.react(friend, story["id"], emoji="🔥")
+    (viewed, _), (reacted, _) = publisher.take()
+    assert (await stories.viewers(author, story["id"]))["items"] == [viewed]
+    assert (await stories.reactions(author, story["id"]))["items"] == [reacted]
+    assert viewed["viewer"] == reacted["user"] == shown_as("2", "Name 2")
+
+
 async def test_a_public_story_is_told_to_everyone(stories, publisher):
     """story.created and story.deleted of a public story go to the public room."""
     story = await stories.create(AUTHOR, **PUBLIC_STORY)
@@ -90,16 +119,21 @@ async def test_a_public_story_is_told_to_everyone(stories, publisher):
     created, deleted = publisher.published
     assert created[0].name == "story.created"
     assert created[0].data() == {
+        "id": story["id"],
         "story_id": story["id"],
         "author_id": "1",
+        "author": shown_as("1"),
         "text": "hello",
         "visibility": "PUBLIC",
         "created_at": story["created_at"],
         "expires_at": story["expires_at"],
+        "version": 1,
+        "my_reaction": None,
+        "viewed": False,
     }
     assert created[1] == (public_stories_room(),)
     assert deleted[0].name == "story.deleted"
-    assert deleted[0].data() == {"story_id": story["id"], "author_id": "1"}
+    assert deleted[0].data() == {"story_id": story["id"], "author_id": "1", "version": 2}
     assert deleted[1] == (public_stories_room(),)
 
 
@@ -121,6 +155,7 @@ async def test_the_first_view_counts_and_tells_the_author(stories, publisher, cl
     assert first == {
         "story_id": story_id,
         "viewer_id": "2",
+        "viewer": shown_as("2"),
         "viewed_at": "2026-03-01T12:05:00.000Z",
     }
     assert publisher.take("story.viewed") == [(first, (user_room("1"),))]
@@ -136,7 +171,7 @@ async def test_own_views_and_reactions_tell_nobody(stories, publisher):
     publisher.take()
     viewed = await stories.view(AUTHOR, story_id)
     reacted = await stories.react(AUTHOR, story_id, emoji="🎉")
-    assert viewed == {"story_id": story_id, "viewer_id": "1", "viewed_at": None}
+    assert (viewed["viewer_id"], viewed["viewed_at"]) == ("1", None)
     assert reacted["emoji"] == "🎉"
     assert publisher.take() == []
     story = await stories.get(AUTHOR, story_id)
@@ -155,6 +190,7 @@ async def test_a_reaction_replaces_the_former_one(stories, publisher, clock):
     assert fire == {
         "story_id": story_id,
         "user_id": "2",
+        "user": shown_as("2"),
         "emoji": "🔥",
         "reacted_at": "2026-03-01T12:00:00.001Z",
     }

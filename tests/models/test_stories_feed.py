@@ -58,7 +58,7 @@ def order(story):
 
 
 async def pages(read, limit, between=None):
-    """Follow `next` to the end; gives all items."""
+    """Follow `next` to the end; returns all items."""
     items, after = [], None
     while True:
         page = await read(after=after, limit=limit)

@@ -1,28 +1,29 @@
-"""A door by itself: commands of its own, tokens that are what they say, no database."""
+"""A namespace by itself: commands of its own, tokens that are what they say, no database."""
 
 import asyncio
 
 import pytest
 from aiohttp import web
-from marshmallow import Schema, fields
 
 from app.realtime.rooms import RoomManager
-from app.realtime.socketserver import SocketServer
+from app.realtime.socketio.server import SocketServer
 from models.errors import Conflict, Forbidden, TooManyRequests, Unauthorized
+from models.fields import Input, WholeNumber
 from models.identity import Identity
 from models.rooms import user_room
 from namespaces.base import Commands, command
-from namespaces.door import Door
+from namespaces.gateway import DomainNamespace
+from namespaces.guard import AccountLimits
 
 
-class Nothing(Schema):
+class Nothing(Input):
     """No fields."""
 
 
-class Amount(Schema):
+class Amount(Input):
     """A number."""
 
-    amount = fields.Integer(required=True, strict=True)
+    amount = WholeNumber(required=True)
 
 
 class InheritedCommands(Commands):
@@ -34,7 +35,7 @@ class InheritedCommands(Commands):
 
 
 class SampleCommands(InheritedCommands):
-    """Commands that do what a command can do; named `stories` so that clients find the door."""
+    """Commands that do what a command can do; named `stories` so that clients find them."""
 
     domain = "stories"
 
@@ -61,7 +62,7 @@ class SampleCommands(InheritedCommands):
 
     @command(Nothing)
     async def conflict(self, caller, payload):
-        raise Conflict("Somebody was first.", code="taken")
+        raise Conflict("Somebody was first.", code="channel_taken")
 
     @command(Nothing)
     async def busy(self, caller, payload):
@@ -115,12 +116,15 @@ async def token_says_who(token):
     )
 
 
-class OneDoor:
+NO_LIMITS = {"messages_per_s": 1000, "messages_burst": 1000, "delay_s": 5, "connections": 50}
+
+
+class OneNamespace:
     """A running `/stories` made of `SampleCommands`."""
 
-    def __init__(self, manager, door, doors):
+    def __init__(self, manager, namespace, doors):
         self.manager = manager
-        self.door = door
+        self.namespace = namespace
         self.socketio = doors.socketio
 
     async def tell(self, room, name, data):
@@ -128,14 +132,14 @@ class OneDoor:
 
 
 @pytest.fixture
-def one_door(listening, commands):
-    """Start a door that lets `messages_per_s` through."""
+def one_namespace(listening, commands):
+    """Start a namespace; keywords are those of `AccountLimits`."""
 
-    async def start(messages_per_s=1000):
+    async def start(**limits):
         manager = RoomManager()
         server = SocketServer(manager)
-        door = Door(commands, token_says_who, messages_per_s=messages_per_s)
-        server.register_namespace(door)
+        namespace = DomainNamespace(commands, token_says_who, AccountLimits(**(NO_LIMITS | limits)))
+        server.register_namespace(namespace)
         app = web.Application()
         app.router.add_route("*", "/socket.io/", server.handle)
 
@@ -143,6 +147,6 @@ def one_door(listening, commands):
             await server.shutdown()
 
         app.on_shutdown.append(farewell)
-        return OneDoor(manager, door, listening.doors(await listening.start(app)))
+        return OneNamespace(manager, namespace, listening.doors(await listening.start(app)))
 
     return start

@@ -1,4 +1,4 @@
-"""The funnel through which every command runs, whichever door it came by."""
+"""The funnel through which every command runs, whichever transport it came by."""
 
 import logging
 
@@ -90,7 +90,7 @@ async def test_wrong_fields_are_named(run):
 async def test_a_refusal_of_the_domain_is_an_error(run):
     """Code and message are the domain's; `retry_after` is in seconds."""
     assert await run("conflict", {}) == {
-        "error": {"code": "taken", "message": "Somebody was first."}
+        "error": {"code": "channel_taken", "message": "Somebody was first."}
     }
     assert await run("busy", {}) == {
         "error": {"code": "too_many_requests", "message": "Slow down.", "retry_after": 1.235}

@@ -1,4 +1,4 @@
-"""The commands of /chat, through the funnel that every door uses."""
+"""The commands of /chat, through the funnel that every transport uses."""
 
 import pytest
 
@@ -102,7 +102,6 @@ async def test_a_day_in_a_channel(connect):
         "message_unreacted",
         "message_read",
         "typing",
-        "user_status_change",
         "message_deleted",
         "channel_left",
     ]
@@ -133,6 +132,36 @@ async def test_a_conversation_and_its_list(connect):
     assert await ben.error("join_channel", channel_id="den") == "channel_private"
 
 
+async def test_following_channels(connect):
+    """One command lets a connection hear the account's channels, also those joined later."""
+    ann, ben = await connect(ANN), await connect(BEN)
+    for client in (ann, ben):
+        await client.data("join_channel", **WHERE)
+    elsewhere = await connect(BEN)
+    assert await elsewhere.data("follow_channels") == {"channel_ids": [CHANNEL]}
+    await ann.data("join_channel", channel_id="later")
+    await ben.data("join_channel", channel_id="later")
+    elsewhere.connection.take()
+    for channel_id in (CHANNEL, "later"):
+        await ann.data("send_message", **{**HELLO, "channel_id": channel_id})
+    heard = elsewhere.connection.take("new_message")
+    assert [message["conversation_id"] for message in heard] == [CHANNEL, "later"]
+
+
+async def test_the_list_shows_how_present_the_other_side_is(connect):
+    """The status of the other side of a direct conversation, once it has shown itself."""
+    ann, ben = await connect(ANN), await connect(BEN)
+    made = await ann.data("create_conversation", participants=["2"])
+    await ben.data("status_change", status="busy")
+
+    async def status(client):
+        return (await client.data("list_conversations"))["items"][0]["status"]
+
+    assert (await status(ann), await status(ben)) == ("offline", "available")
+    await ben.data("accept_conversation", conversation_id=made["id"])
+    assert await status(ann) == "busy"
+
+
 async def test_an_end_without_goodbye(connect, chat):
     """A connection that drops leaves its channels, and is offline when it was the last."""
     ann, ben = await connect(ANN), await connect(BEN)
@@ -142,7 +171,7 @@ async def test_an_end_without_goodbye(connect, chat):
     ben.connection.end()
     await ben.commands.left(ben.caller)
     await ben.commands.left(ben.caller)
-    assert ann.connection.take_names() == ["channel_left", "user_status_change"]
+    assert ann.connection.take_names() == ["channel_left"]
     assert await chat.presence.status("2") == "offline"
     assert await ben.error("join_channel", **WHERE) == "connection_gone"
 

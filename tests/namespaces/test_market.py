@@ -1,4 +1,4 @@
-"""The commands of /market, through the funnel that every door uses, and following a book live."""
+"""The commands of /market, through the funnel of all transports, and following a book live."""
 
 import asyncio
 import zlib
@@ -73,7 +73,7 @@ def commands(market):
 
 @pytest.fixture
 async def connect(commands):
-    """Let somebody in; gives a function that runs commands, until the test is over."""
+    """Let somebody in; returns a function that runs commands, until the test is over."""
     callers = []
 
     async def connect(who):
@@ -131,7 +131,7 @@ async def test_giving_up_by_commands(connect, shoe):
         order_id = (await buyer("place_bid", **where))["data"]["order_id"]
         for step in steps:
             card = {"card_number": GOOD_CARD} if step == "pay" else {}
-            who = buyer if step == "pay" else seller
+            who = seller if step == "refund" else buyer
             answer = await who(step, order_id=order_id, **card)
         assert answer["data"]["status"] == expected
 
@@ -351,7 +351,9 @@ async def test_a_book_is_followed_live(server):
     follower.take((await client.call("subscribe_book", which))["data"])
     offer = which | {"price": "220.00"}
     await server.call(seller, "POST", "/api/v1/asks", offer)
-    await server.call(token, "POST", "/api/v1/bids", offer)
+    _, bid = await server.call(token, "POST", "/api/v1/bids", offer)
+    card = {"card_number": GOOD_CARD}
+    await server.call(token, "POST", f"/api/v1/orders/{bid['order_id']}/pay", card)
     names = []
     while "sale" not in names or names.count("book") < 2 or "order.changed" not in names:
         name, data = await client.event()

@@ -1,4 +1,4 @@
-"""The commands of /stories, through the funnel that every door uses."""
+"""The commands of /stories, through the funnel that every transport uses."""
 
 import pytest
 

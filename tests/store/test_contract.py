@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pymongo.errors import DuplicateKeyError
 
-from app.store import Store
+from app.storage import Store
 from models.database import Collection, Document
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
@@ -36,6 +36,7 @@ FILTERS: list[tuple[Document, str]] = [
     ({"on": None}, "ab"),
     ({"by": None}, "cd"),
     ({"by.id": "2"}, "b"),
+    ({"by.id": None}, "cd"),
     ({"tags": "y"}, "ab"),
     ({"_id": {"$gt": "b"}}, "cd"),
     ({"_id": {"$gte": "b"}}, "bcd"),
@@ -59,15 +60,19 @@ FILTERS: list[tuple[Document, str]] = [
     ({"name": {"$in": ["Ann", "dan"]}}, "ad"),
     ({"name": {"$nin": ["Ann", "dan"]}}, "bc"),
     ({"tags": {"$in": ["x", "z"]}}, "ad"),
+    ({"name": {"$in": []}}, ""),
     ({"tags": {"$all": ["x", "y"]}}, "a"),
     ({"tags": {"$size": 0}}, "c"),
     ({"name": {"$regex": "an"}}, "d"),
     ({"name": {"$regex": "k\\ 🎉"}}, "c"),
+    ({"tags": {"$regex": "y"}}, "ab"),
+    ({"_id": {"$gte": "b", "$lte": "d"}, "name": {"$regex": "n"}, "tags": {"$ne": "z"}}, "c"),
     ({"on": {"$exists": True}}, "cd"),
     ({"on": {"$exists": False}}, "ab"),
     ({"$or": [{"_id": "a"}, {"n": 3}]}, "ac"),
     ({"$or": [{"at": {"$lt": NOON + HOUR}}, {"at": NOON + HOUR, "_id": {"$lt": "c"}}]}, "ab"),
     ({"$and": [{"n": {"$gt": 1}}, {"$or": [{"_id": "a"}, {"_id": "b"}]}]}, "b"),
+    ({"$and": [{"name": {"$regex": "n"}}, {"name": {"$regex": "A"}}]}, "a"),
     ({"at": {"$gt": NOON}, "$and": [{"$or": [{"tags": "y"}, {"tags": "z"}]}]}, "b"),
 ]
 
@@ -83,6 +88,8 @@ UPDATES: list[tuple[Document, Document, Document]] = [
     ({"v": {"x": 1, "y": 2}}, {"$set": {"v.x": 5}}, {"v": {"x": 5, "y": 2}}),
     ({}, {"$set": {"v.x": "deep"}}, {"v": {"x": "deep"}}),
     ({"v": 1, "w": 2}, {"$unset": {"v": ""}}, {"w": 2}),
+    ({"v": []}, {"$unset": {"v.x.y": ""}}, {"v": []}),
+    ({"v": [{"x": [1]}]}, {"$pull": {"v.x.y": 1}}, {"v": [{"x": [1]}]}),
     ({}, {"$inc": {"v": 1}}, {"v": 1}),
     ({"v": 2**53}, {"$inc": {"v": 2}}, {"v": 2**53 + 2}),
     ({"v": []}, {"$set": {"v": [{"x": 1}, {"x": True}]}}, {"v": [{"x": 1}, {"x": True}]}),
@@ -133,6 +140,26 @@ def ids(documents: list[Document]) -> str:
 
 class TestFilters:
     """Every filter means the same to every operation."""
+
+    @pytest.mark.parametrize("indexed", [False, True])
+    @pytest.mark.parametrize(
+        ("condition", "found"),
+        [
+            (False, False),
+            ([False], True),
+            ({"$in": [False]}, False),
+            ({"$gte": False}, False),
+            ({"$ne": False}, True),
+            ({"$size": 1}, True),
+        ],
+    )
+    async def test_an_array_named_by_its_place_is_only_itself(
+        self, things: Collection, indexed: bool, condition: Any, found: bool
+    ) -> None:
+        if indexed:
+            await things.create_index([("v.0", 1)])
+        await things.insert_one({"_id": "a", "v": [[False]]})
+        assert bool(await things.count_documents({"v.0": condition})) is found
 
     async def test_reading(self, filled: Collection) -> None:
         """Reading gives exactly the documents that a filter means."""
@@ -226,6 +253,12 @@ class TestUpdates:
         assert again.matched_count == 1
         assert await things.find({}).to_list(None) == [{"_id": "x", "at": NOON + HOUR}]
 
+    async def test_setting_bytes(self, things: Collection) -> None:
+        """Bytes come back as bytes, whatever is among them, also after a change."""
+        for data in (b"", bytes(range(256)), b"\0after"):
+            await things.update_one({"_id": "x"}, {"$set": {"data": data}}, upsert=True)
+            assert await things.find({}).to_list(None) == [{"_id": "x", "data": data}]
+
     async def test_upsert_returning(self, things: Collection) -> None:
         """A counter starts with 1 through an upsert that gives it back."""
         for expected in (1, 2):
@@ -272,12 +305,49 @@ class TestReading:
         page = await things.find({}).sort(keys).limit(2).to_list(2)
         assert "".join(document["_id"] for document in page) == expected[:2]
 
+    @pytest.mark.parametrize("direction", [1, -1])
+    async def test_pages_of_a_search(self, things: Collection, direction: int) -> None:
+        """Pages have what contains a text in order, each once, however few or many do."""
+        for n in range(300):
+            texts = [f"no {n}", "every tenth" if n % 10 == 0 else "not"]
+            await things.insert_one({"_id": f"c:{n:03d}", "texts": texts})
+            await things.insert_one({"_id": f"d:{n:03d}", "texts": texts})
+        span = {"$gte": "c:100", "$lte": "c:259"}
+        for text, numbers in (
+            ("no", range(100, 260)),
+            ("every", range(100, 260, 10)),
+            ("no 25", range(250, 260)),
+            ("no 9", []),
+        ):
+            expected = [f"c:{n:03d}" for n in [*numbers][::direction]]
+            query = {"_id": span, "texts": {"$regex": text}}
+            for limit in (1, 7, 50, 500):
+                found = await things.find(query).sort([("_id", direction)]).limit(limit).to_list(9)
+                assert [each["_id"] for each in found] == expected[: min(9, limit)], text
+            walked = things.find(query).sort([("_id", direction)])
+            assert [each["_id"] async for each in walked] == expected, text
+
     async def test_numbers_sort_as_numbers(self, things: Collection) -> None:
         """10 comes after 9."""
         for n in (10, 9, 100):
             await things.insert_one({"_id": str(n), "n": n})
         found = await things.find({"n": {"$gt": 8}}).sort([("n", 1)]).to_list(None)
         assert [document["n"] for document in found] == [9, 10, 100]
+
+    @pytest.mark.parametrize("indexed", [False, True])
+    async def test_integers_that_no_double_holds(self, things: Collection, indexed: bool) -> None:
+        """Integers of up to 64 bits are found and sorted by their exact value."""
+        if indexed:
+            await things.create_index([("n", 1)])
+        numbers = [-(2**63), -(2**53) - 1, -(2**53), 2**53, 2**53 + 1, 2**53 + 2, 2**63 - 1]
+        for n in reversed(numbers):
+            await things.insert_one({"_id": str(n), "n": n})
+        found = await things.find({}).sort([("n", 1)]).to_list(None)
+        assert [document["n"] for document in found] == numbers
+        for at, n in enumerate(numbers):
+            assert await things.count_documents({"n": n}) == 1
+            above = await things.find({"n": {"$gt": n}}).sort([("n", 1)]).to_list(None)
+            assert [document["n"] for document in above] == numbers[at + 1 :]
 
     async def test_iteration(self, filled: Collection) -> None:
         """A cursor can be walked through one by one."""
@@ -351,7 +421,6 @@ class TestUniqueness:
         assert [await things.find_one({"_id": "x"})] == [{"_id": "x", "n": n} for n in won]
 
 
-@pytest.mark.atomic
 class TestAtomicity:
     """A change to one document is whole, whoever else is at it."""
 

@@ -1,6 +1,6 @@
 """Documents by their keys, several at once."""
 
-from app.store import Store
+from app.storage import Store
 
 
 async def test_those_that_are_there(store: Store) -> None:

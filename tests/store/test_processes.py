@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import open_embedded
+from app.storage.embedded import open_embedded
 from models.times import now
 
 ROOT = Path(__file__).parents[2]
@@ -51,10 +51,10 @@ async def test_sigkill(tmp_path: Path) -> None:
     seen_of_bob = await acknowledged(bob, 30)
     last_of_bob = max(seen_of_bob, await kill(bob))
 
-    database = await open_embedded(tmp_path, "shared")
-    rows = {row["_id"] for row in await database.rows.find({}).to_list(None)}
-    counter = await database.counters.find_one({"_id": "rows"})
-    await database.client.close()
+    database = await open_embedded(tmp_path / "shared.sqlite3")
+    rows = {row["_id"] for row in await database["rows"].find({}).to_list(None)}
+    counter = await database["counters"].find_one({"_id": "rows"})
+    await database.close()
     written = {f"ann-{n}" for n in range(1, last_of_ann + 1)}
     written |= {f"bob-{n}" for n in range(1, last_of_bob + 1)}
     assert written <= rows
@@ -68,9 +68,9 @@ async def test_open_beside_a_busy_process(tmp_path: Path) -> None:
     busy = await start(tmp_path, "busy")
     await acknowledged(busy, 5)
     for _ in range(5):
-        database = await open_embedded(tmp_path, "shared")
-        assert await database.rows.count_documents({}) >= 5
-        await database.client.close()
+        database = await open_embedded(tmp_path / "shared.sqlite3")
+        assert await database["rows"].count_documents({}) >= 5
+        await database.close()
     await acknowledged(busy, 5)
     await kill(busy)
 
@@ -78,9 +78,24 @@ async def test_open_beside_a_busy_process(tmp_path: Path) -> None:
 async def test_reopen(tmp_path: Path) -> None:
     """Files are opened again after an indexed field was compared with a date."""
     for n in range(3):
-        database = await open_embedded(tmp_path, "shared")
-        await database.rows.create_index([("at", 1), ("_id", 1)])
-        await database.rows.insert_one({"_id": str(n), "at": now()})
-        found = await database.rows.find({"at": {"$lte": now()}}).to_list(None)
+        database = await open_embedded(tmp_path / "shared.sqlite3")
+        await database["rows"].create_index([("at", 1), ("_id", 1)])
+        await database["rows"].insert_one({"_id": str(n), "at": now()})
+        found = await database["rows"].find({"at": {"$lte": now()}}).to_list(None)
         assert len(found) == n + 1
-        await database.client.close()
+        await database.close()
+
+
+async def test_processes_write_in_turns(tmp_path: Path) -> None:
+    """A process that writes all the time to a slow disk leaves the others their turn."""
+    storm = await start(tmp_path, "storm")
+    await acknowledged(storm, 20)
+    database = await open_embedded(tmp_path / "shared.sqlite3")
+    before = await database["rows"].count_documents({})
+    for n in range(20):
+        await database["rows"].insert_one({"_id": str(n)})
+    meanwhile = await database["rows"].count_documents({}) - before - 20
+    await database.close()
+    await kill(storm)
+    # Strict turns are 20 commits of 16; where it could take the lock again at once, hundreds.
+    assert meanwhile < 60 * 16

@@ -8,35 +8,40 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 CHROMEDRIVER = shutil.which("chromedriver")
 PASSWORD = "password123"
-WAIT_S = 15
+JWT_SECRET = "a secret of the tests, long enough to be one"
+WAIT_S = 30
+# With `WEB_CLIENT=stock` the page of every test has socket.io's own client in place of ours.
+STOCK_CLIENT = os.environ.get("WEB_CLIENT") == "stock"
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
 
-READ_STORIES = """
-return [...document.querySelectorAll(".story-text")].map((text) => text.textContent)
-"""
-FIND_STORY = """
-return [...document.querySelectorAll(".story-text")]
-  .find((text) => text.textContent === arguments[0])?.closest(".story")
-"""
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None or CHROMEDRIVER is None, reason="Chromium or chromedriver is not installed"
+)
 
 Found = TypeVar("Found")
 
@@ -44,8 +49,8 @@ Found = TypeVar("Found")
 class Server:
     """`python -m app` with its own port and data; can be stopped and started again."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.port = _free_port()
+    def __init__(self, data_dir: Path, **changes: str) -> None:
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {
             **os.environ,
@@ -54,6 +59,8 @@ class Server:
             "PYTHONUNBUFFERED": "1",
             # The tests make more accounts in a minute than people do.
             "LIMIT_SIGNUPS_PER_MINUTE": "1000",
+            "JWT_SECRET": JWT_SECRET,
+            **changes,
         }
         self._process: subprocess.Popen[str] | None = None
 
@@ -68,6 +75,11 @@ class Server:
             text=True,
         )
         assert self._process.stdout is not None
+        if self._environment.get("ENVIRONMENT") == "production":
+            # It says nothing there.
+            threading.Thread(target=self._process.stdout.read, daemon=True).start()
+            self._until_ready(self._process)
+            return
         said = ""
         for line in self._process.stdout:
             if line.startswith("Ready"):
@@ -77,6 +89,17 @@ class Server:
             raise AssertionError(f"the server did not start:\n{said}")
         # A full pipe would stop the server.
         threading.Thread(target=self._process.stdout.read, daemon=True).start()
+
+    def _until_ready(self, process: subprocess.Popen[str]) -> None:
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{self.url}/ready", timeout=WAIT_S).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        raise AssertionError("the server did not start")
 
     def stop(self) -> None:
         """End it as a platform would."""
@@ -105,7 +128,7 @@ class Server:
 
 
 class Person:
-    """Somebody at a browser window, with what they do and see on the page."""
+    """A person at a browser window, with what they do and see on the page."""
 
     def __init__(self, driver: webdriver.Chrome, url: str, size: tuple[int, int]) -> None:
         self.driver = driver
@@ -118,19 +141,19 @@ class Person:
         )
 
     def arrive(self) -> None:
-        """Open the page as somebody who was never here."""
+        """Open the page as a first-time visitor."""
         self.driver.get(self.url)
         self.driver.execute_script("sessionStorage.clear()")
-        self.driver.get(self.url)
+        self.driver.get(self.url.rstrip("/") + ("/?client=stock" if STOCK_CLIENT else "/"))
 
     def sign_up(self, email: str) -> None:
-        """Create an account and wait for the automatic connections."""
+        """Create an account and wait until the page is live."""
         self.email = email
         self.arrive()
-        self.one("[data-mode=signup]").click()
-        self.one("#name").send_keys(email.partition("@")[0])
+        self.press("[data-mode=signUp]")
+        self.one("[name=name]").send_keys(email.partition("@")[0])
         self._enter_credentials(email)
-        self.wait_for_doors("connected")
+        self.wait_for_state("live")
 
     def sign_in(self, email: str) -> None:
         """Sign in to an account that exists; what comes of it is for the test to see."""
@@ -139,61 +162,65 @@ class Person:
         self._enter_credentials(email)
 
     def sign_out(self) -> None:
-        """Press the button."""
-        self.one("#sign-out").click()
+        """Choose it in the account's menu."""
+        self.press("#me")
+        self.one(".menu [role=menuitem]:last-of-type").click()
 
-    def publish(self, text: str, visibility: str = "PUBLIC", *, audience: str = "") -> WebElement:
-        """Post a story; gives its card in the own feed."""
-        self.one("#story-text").send_keys(text)
-        Select(self.one("#visibility")).select_by_value(visibility)
-        if audience:
-            self.one("#audience").send_keys(audience)
-        self.one("#story-form [type=submit]").click()
-        # The story may arrive live before the form has its answer and is ready for the next one.
-        self.until(lambda: self.one("#story-text").get_property("value") == "")
-        return self.story(text)
+    def go(self, place: str) -> None:
+        """Go to a hash route: `chat/general`."""
+        self.driver.execute_script("location.hash = arguments[0]", f"#/{place}")
 
-    def story(self, text: str) -> WebElement:
-        """Wait for the card of the story with exactly this text."""
-        card: WebElement = self.until(lambda: self.driver.execute_script(FIND_STORY, text))
-        return card
+    def place(self) -> str:
+        """Read where one is."""
+        return str(self.driver.execute_script("return location.hash"))
 
-    def story_texts(self) -> list[str]:
-        """Read the feed from top to bottom."""
-        texts: list[str] = self.driver.execute_script(READ_STORIES)
-        return texts
+    def state(self) -> str | None:
+        """Read the state of the connection that the header shows."""
+        return self.one(".pill").get_attribute("data-state")
 
-    def frame(self, door: str, name: str, direction: str = "in") -> Any:
-        """Wait for a frame in the log; gives its payload, parsed where it is JSON."""
-        selector = (
-            f'.frame[data-door="{door}"][data-name="{name}"][data-direction="{direction}"] pre'
+    def wait_for_state(self, state: str) -> None:
+        """Wait until the header shows a state of the connection: `live`, `reconnecting` …."""
+        self.until(lambda: self.state() == state)
+
+    def press(self, selector: str) -> None:
+        """Wait until there is such an element, and click it."""
+
+        def click() -> bool:
+            self.one(selector).click()
+            return True
+
+        self.until(click)
+
+    def text(self, selector: str) -> str:
+        """Read the text of the first such element."""
+        return str(self.one(selector).get_property("textContent"))
+
+    def module(self, name: str, script: str, *arguments: Any) -> Any:
+        """Run a function body with a module of the page as `module`: `lib/dom.js`."""
+        load = "const entry = document.querySelector('script[type=module]').src;"
+        load += f"const module = await import(new URL('{name}', entry));"
+        return self.ask(load + script, *arguments)
+
+    def connection(self, script: str, *arguments: Any) -> Any:
+        """Run a function body with the page's `connection`."""
+        load = "const { connection } = module.modules['app.js'].shell;"
+        return self.module("app.js", load + script, *arguments)
+
+    def online(self, online: bool) -> None:
+        """Take the network away from the tab, or give it back."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.driver.execute_cdp_cmd(
+            "Network.emulateNetworkConditions", {**conditions, "offline": not online}
         )
-        # textContent, since a frame out of sight is not laid out and shows no text.
-        payload = self.until(lambda: self.one(selector).get_property("textContent"))
-        return json.loads(str(payload))
 
-    def door_state(self, door: str) -> str:
-        """Read how a door says it is."""
-        element = self.one(f'.door[data-door="{door}"]')
-        detail = element.find_element(By.CSS_SELECTOR, ".door-state").get_property("textContent")
-        return f"{element.get_attribute('data-state')}: {detail}"
-
-    def wait_for_doors(self, state: str) -> None:
-        """Wait until every door that opens by itself is in `state`."""
-        doors = ".door[data-auto=true]"
-        self.until(
-            lambda: {door.get_attribute("data-state") for door in self.all(doors)} == {state}
+    def ask(self, script: str, *arguments: Any) -> Any:
+        """Run a function body of the page; what it returns or resolves to."""
+        code = "const done = arguments[arguments.length - 1]; "
+        code += (
+            f"(async (...args) => {{ {script} }})(...arguments).then(done, (e) => done(`${{e}}`))"
         )
-
-    def toggle_door(self, door: str) -> None:
-        """Press the door's button: connect or disconnect."""
-        self.one(f'.door[data-door="{door}"] button').click()
-
-    def send(self, door: str, sample: str) -> None:
-        """Send one of a door's samples."""
-        Select(self.one("#send-door")).select_by_value(door)
-        Select(self.one("#send-sample")).select_by_visible_text(sample)
-        self.one("#send-form [type=submit]").click()
+        return self.driver.execute_async_script(code, *arguments)
 
     def one(self, selector: str) -> WebElement:
         """Find the first element."""
@@ -205,7 +232,13 @@ class Person:
 
     def until(self, condition: Callable[[], Found | None]) -> Found:
         """Wait until the condition gives something true; elements may come and go meanwhile."""
-        ignored = (NoSuchElementException, StaleElementReferenceException)
+        ignored = (
+            # A toast passes.
+            ElementClickInterceptedException,
+            NoSuchElementException,
+            StaleElementReferenceException,
+            ElementNotInteractableException,
+        )
         waiting = WebDriverWait(self.driver, WAIT_S, 0.05, ignored_exceptions=ignored)
         return waiting.until(lambda _: condition() or False)
 
@@ -215,8 +248,9 @@ class Person:
         return [entry["message"] for entry in entries]
 
     def _enter_credentials(self, email: str) -> None:
-        self.one("#email").send_keys(email)
-        self.one("#password").send_keys(PASSWORD, Keys.ENTER)
+        self.until(lambda: self.one("[name=email]"))
+        self.one("[name=email]").send_keys(email)
+        self.one("[name=password]").send_keys(PASSWORD, Keys.ENTER)
 
 
 @contextmanager
@@ -234,6 +268,9 @@ def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
         "--disable-component-update",
         "--disable-sync",
         "--no-first-run",
+        # A microphone that beeps, for voice notes.
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
         f"--user-data-dir={profile}",
     ):
         options.add_argument(argument)
@@ -247,7 +284,28 @@ def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
-def _free_port() -> int:
+@contextmanager
+def second_tab(person: Person, place: str) -> Iterator[None]:
+    """Be in another tab of the same session, as a duplicated one is; then close it."""
+    driver = person.driver
+    first = driver.current_window_handle
+    session = driver.execute_script("return sessionStorage.session")
+    driver.switch_to.new_window("tab")
+    second = driver.current_window_handle
+    try:
+        driver.get(person.url)
+        driver.execute_script("sessionStorage.session = arguments[0]", session)
+        driver.get(f"{person.url}/#/{place}")
+        driver.refresh()
+        person.wait_for_state("live")
+        yield
+    finally:
+        driver.switch_to.window(second)
+        driver.close()
+        driver.switch_to.window(first)
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

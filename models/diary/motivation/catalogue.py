@@ -71,7 +71,7 @@ class Catalogue:
         }
 
     def pool(self, kind: str, stress_level: int, *, named: bool) -> Pool:
-        """Give what fits; `named`: whether there is a challenge to quote."""
+        """Return what fits; `named`: whether there is a challenge to quote."""
         own = self._kinds[kind]
         tone = self.tone(kind, stress_level)
         common = self._tones[tone]
@@ -86,13 +86,13 @@ class Catalogue:
         )
 
     def tone(self, kind: str, stress_level: int) -> str:
-        """Give the tone for a stress level, or the lightest that the kind has."""
+        """Return the tone for a stress level, or the lightest that the kind has."""
         asked = next(tone for highest, tone in _TONES_BY_STRESS if stress_level <= highest)
         there = self._kinds[kind]["tones"]
         return next(tone for tone in TONES[TONES.index(asked) :] if tone in there)
 
     def progress_line(self, progress: Progress) -> str:
-        """Tell progress in a few words, without a full stop."""
+        """Describe progress in a few words, without a full stop."""
         unit = quote(progress.unit, UNIT_MAX)
         form = "plain" if not unit else "steps" if unit == STEPS else "measured"
         values = {
@@ -104,9 +104,9 @@ class Catalogue:
         return fill(self._progress[form], values)
 
     def recognise(self, challenge: str) -> str | None:
-        """Give the kind whose keywords fit best, if any does.
+        """Return the kind whose keywords fit best, if any does.
 
-        What nobody jokes about comes before all else; of the others the one with most letters in
+        What no one jokes about comes before all else; of the others the one with most letters in
         its keywords that are found.
         """
         text = f" ^{searchable(challenge)}"
@@ -132,7 +132,7 @@ class Catalogues:
         self._by_language = {catalogue.language: catalogue for catalogue in catalogues}
 
     def of(self, language: str) -> Catalogue:
-        """Give the catalogue of a language tag such as "en" or "vi-VN", or the English one."""
+        """Return the catalogue of a language tag such as "en" or "vi-VN", or the English one."""
         primary = language.replace("_", "-").partition("-")[0].lower()
         return self._by_language.get(primary) or self._by_language[DEFAULT_LANGUAGE]
 
@@ -142,7 +142,7 @@ class Catalogues:
         return sorted(self._by_language)
 
     def recognise(self, challenge: str, language: str) -> str:
-        """Give the kind of a challenge, written in the language of the account or in another."""
+        """Return the kind of a challenge, written in the language of the account or in another."""
         own = self.of(language)
         found = [one.recognise(challenge) for one in (own, *self._by_language.values())]
         if CRISIS in found:

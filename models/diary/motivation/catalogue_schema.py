@@ -9,14 +9,14 @@ A motivation is put together as
 
 so each `when` of a tone must go with each `step` and `why` of it, of whatever kind. What the tones
 are for: `light` stress 1 to 3, playful; `steady` 4 to 6, practical; `calm` 7 and 8, one small step;
-`gentle` 9 and 10, where every `when` slows the breath and every closing points to somebody to talk
+`gentle` 9 and 10, where every `when` slows the breath and every closing points to someone to talk
 to, near by and on a help line, without naming an illness.
 
 A kind lists the keywords by which it is recognised: words in small letters; `*` at the end for any
 ending; `^ ` in front for the beginning of the challenge; `= ` in front where the word must have its
 marks, because without them it is another one. A kind without the lighter tones
 is answered in the lightest that it has. Openings, reasons and closings of its own replace those of
-the tone: what is kind to somebody tired may be cruel to somebody in danger.
+the tone: what is kind to someone tired may be cruel to someone in danger.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ TONES = (LIGHT, STEADY, CALM, GENTLE)
 
 CRISIS, GRIEF, GENERAL = "crisis", "grief", "general"
 LOWEST_TONES = {CRISIS: GENTLE, GRIEF: CALM}
-"""Of the kinds that nobody jokes about; the others have all tones."""
+"""Of the kinds that no one jokes about; the others have all tones."""
 
 KINDS = (
     CRISIS,
@@ -91,7 +91,7 @@ def _keyword(text: str) -> None:
 
 
 class _Progress(Schema):
-    """How progress is told, by what is counted."""
+    """How progress is worded, by what is counted."""
 
     steps = _sentence("done", "total", "title")
     measured = _sentence("done", "total", "unit", "title")

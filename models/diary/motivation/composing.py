@@ -9,6 +9,7 @@ from models.diary.motivation.catalogue_schema import CRISIS
 from models.diary.motivation.port import Progress
 from models.diary.motivation.recent import Recent
 from models.diary.motivation.words import fill, quote
+from models.text import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ def compose(request: Request, recent: Recent) -> Written:
 
 
 def complete(request: Request, generated: str, recent: Recent, *, gentle: bool) -> Written:
-    """Add to a generated text what a generator is not told, or not trusted with.
+    """Add to a generated text what a generator does not know, or is not trusted with.
 
-    That is the user's progress and, where the tone is `gentle`, where to find somebody to talk to.
+    That is the user's progress and, where the tone is `gentle`, where to find someone to talk to.
     """
     pool = request.pool
     added = _progress(request, pool, recent)
@@ -83,14 +84,13 @@ def complete(request: Request, generated: str, recent: Recent, *, gentle: bool) 
 
 
 def text_id(generated: str) -> str:
-    """Give the id under which a generated text is remembered, however it is spaced or spelled."""
-    folded = " ".join(generated.casefold().split())
-    return "g" + hashlib.sha256(folded.encode()).hexdigest()[:16]
+    """Return the id under which a generated text is remembered, however it is spaced or spelled."""
+    return "g" + hashlib.sha256(" ".join(fold(generated).split()).encode()).hexdigest()[:16]
 
 
 def _progress(request: Request, pool: Pool, recent: Recent) -> list[tuple[str, str]]:
     progress = request.progress
-    # Whoever is in danger is not told how the running goes.
+    # Anyone who is in danger is not told how the running goes.
     if progress is None or request.kind == CRISIS or not quote(progress.title):
         return []
     if progress.done <= 0 or progress.total <= 0:

@@ -1,14 +1,17 @@
-"""What is told about motivation, to the devices of the one who asked."""
+"""Events of motivation, for the devices of the account that asked."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.events import Event, Json
+from models.events import Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MotivationGenerated(Event):
-    """A motivation was written and stored; the fields of `diary.md` and a few more."""
+    """A motivation was written and stored; a `MotivationView`.
+
+    It has the fields of docs/older-apis/diary.md and more.
+    """
 
     domain: ClassVar[str] = "diary"
     name: ClassVar[str] = "motivation_generated"
@@ -17,23 +20,6 @@ class MotivationGenerated(Event):
     user_id: str
     motivation_text: str
     current_challenge: str
-    """As it was sent."""
-
     stress_level: int
     source: str
-    """"catalogue" or "llm"."""
-
     created_at: str
-    """UTC text with milliseconds."""
-
-    def data(self) -> dict[str, Json]:
-        """Give the fields."""
-        return {
-            "id": self.id,
-            "user_id": self.user_id,
-            "motivation_text": self.motivation_text,
-            "current_challenge": self.current_challenge,
-            "stress_level": self.stress_level,
-            "source": self.source,
-            "created_at": self.created_at,
-        }

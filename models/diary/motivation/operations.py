@@ -1,11 +1,13 @@
 """The rules of motivation: who asks how often, what is answered, what is kept."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
-from uuid import uuid4
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import UUID
+
+from pymongo.errors import DuplicateKeyError
 
 from models.accounts.schema import Account, existing
+from models.collections import retention_of
 from models.database import Database, Document
 from models.diary.motivation.catalogue import load_catalogues
 from models.diary.motivation.catalogue_schema import CRISIS, GENTLE
@@ -14,20 +16,25 @@ from models.diary.motivation.events import MotivationGenerated
 from models.diary.motivation.port import Generator, GeneratorFailed, ProgressOf, Prompt
 from models.diary.motivation.recent import NEVER, Memories
 from models.diary.motivation.schema import DEFAULT_STRESS
+from models.diary.motivation.views import MotivationView
 from models.diary.motivation.words import on_one_line
-from models.events import Json, Publisher
+from models.errors import NotFound
+from models.events import Json, Publisher, as_json
+from models.idempotency import Idempotency
 from models.identity import Identity
 from models.limits import RateLimit
-from models.pages import DEFAULT_PAGE, Position, cut, newest_first
+from models.pages import DEFAULT_PAGE, Page, Position, cut, newest_first
+from models.retention import expire
 from models.rooms import user_room
 from models.times import Clock, now, to_text
+from models.whole import documents
 
 logger = logging.getLogger(__name__)
 
 FindAccount = Callable[[str], Awaitable[Account | None]]
 
-KEPT = timedelta(weeks=8)
-"""Long enough to look back; what people say is hard for them is not kept for ever."""
+MOTIVATIONS = "/api/v1/diary/motivations"
+"""The operation of requesting one, as keys of clients are kept."""
 
 CATALOGUE, LLM = "catalogue", "llm"
 
@@ -56,7 +63,8 @@ class Motivation:
         self._find_account = find_account
         self._progress_of = progress_of
         self._generator = generator
-        self._limit = RateLimit(per_minute, 60)
+        self._answers = Idempotency(database, clock=clock)
+        self.limit = RateLimit(per_minute, 60)
         self._catalogues = load_catalogues()
         self._clock = clock
 
@@ -72,19 +80,43 @@ class Motivation:
         *,
         current_challenge: str = "",
         stress_level: int = DEFAULT_STRESS,
-    ) -> dict[str, Json]:
-        """Write a motivation, store it and tell the devices of who asked; gives it.
+        client_id: str | None = None,
+        operation_id: str | None = None,
+    ) -> MotivationView:
+        """Write a motivation, store it and send it to the caller's devices; returns it.
 
-        Values as `RequestMotivation` loads them. Gives `id`, `user_id`, `motivation_text`,
+        Values as `RequestMotivation` loads them. Returns `id`, `user_id`, `motivation_text`,
         `current_challenge` and `stress_level` as they came, `source` ("catalogue" or "llm") and
         `created_at`. Takes as long as the generator does, and falls back to the catalogue.
 
         Raises:
             TooManyRequests: more than so many a minute.
-            NotFound: code `account_not_found`.
+            NotFound: code `account_not_found`; `motivation_not_found`: that of this `client_id` is
+                not kept any more.
+            Invalid: code `key_reused`.
         """
-        account_id = identity.account_id
-        self._limit.check(account_id)
+        async with self._answers.once(
+            identity.account_id,
+            MOTIVATIONS,
+            client_id=client_id,
+            operation_id=operation_id,
+            content={"current_challenge": current_challenge, "stress_level": stress_level},
+        ) as operation:
+            motivation_id = str(UUID(operation.id))
+            if client_id is not None or operation_id is not None:
+                made = await self._motivations.find_one({"_id": motivation_id})
+                if made is not None:
+                    return _shown(made)
+                if operation.is_done:
+                    raise NotFound("It is not kept any more.", code="motivation_not_found")
+            return await self._request(
+                identity.account_id, motivation_id, current_challenge, stress_level
+            )
+
+    async def _request(
+        self, account_id: str, motivation_id: str, current_challenge: str, stress_level: int
+    ) -> MotivationView:
+        self.limit.check(account_id)
         account = existing(await self._find_account(account_id))
         challenge = on_one_line(current_challenge)
         catalogue = self._catalogues.of(account.language)
@@ -97,7 +129,7 @@ class Motivation:
         )
         written, source = await self._write(account_id, request, await self._generated(request))
         motivation: Document = {
-            "_id": str(uuid4()),
+            "_id": motivation_id,
             "account_id": account_id,
             "text": written.text,
             "pieces": list(written.pieces),
@@ -107,26 +139,35 @@ class Motivation:
             "source": source,
             "created_at": self._clock(),
         }
-        await self._motivations.insert_one(motivation)
-        event = _event(motivation)
-        await self._publisher.publish(event, user_room(account_id))
-        return event.data()
+        try:
+            await self._motivations.insert_one(motivation)
+        except DuplicateKeyError:  # a repeat was faster
+            made = await self._motivations.find_one({"_id": motivation_id})
+            return _shown(made or motivation)
+        view = _view(motivation)
+        await self._publisher.publish(MotivationGenerated(**view), user_room(account_id))
+        return view
 
     async def list(
         self, identity: Identity, *, after: Position | None = None, limit: int = DEFAULT_PAGE
-    ) -> dict[str, Json]:
-        """Give a page of the caller's motivations, newest first, each as `request` gives it."""
+    ) -> Page[MotivationView]:
+        """Return a page of the caller's motivations, newest first, each as `request` gives it."""
         query: Document = {"account_id": identity.account_id}
         if after:
             query["$or"] = after.following("created_at")
         page = self._motivations.find(query).sort(newest_first("created_at")).limit(limit + 1)
         shown, following = cut(await page.to_list(limit + 1), limit, "created_at")
-        return {"items": [_event(found).data() for found in shown], "next": following}
+        return {"items": [_shown(found) for found in shown], "next": following}
 
-    async def export(self, account_id: str) -> Sequence[dict[str, Json]]:
-        """Give all that is kept of an account's motivations, newest first."""
-        found = self._motivations.find({"account_id": account_id})
-        return [_event(one).data() async for one in found.sort(newest_first("created_at"))]
+    async def export(self, account_id: str) -> AsyncIterator[dict[str, Json]]:
+        """Yield all that is kept of an account's motivations, newest first."""
+        async for one in documents(
+            self._motivations,
+            {"account_id": account_id},
+            newest_first("created_at"),
+            lambda one: one["account_id"] == account_id,
+        ):
+            yield as_json(_shown(one))
 
     async def delete_all(self, account_id: str) -> None:
         """Remove an account's motivations, and what it has seen."""
@@ -134,10 +175,9 @@ class Motivation:
         await self._memories.forget(account_id)
 
     async def forget_old(self) -> None:
-        """Remove what is older than `KEPT`."""
-        oldest = self._clock() - KEPT
-        await self._motivations.delete_many({"created_at": {"$lte": oldest}})
-        await self._memories.forget_before(oldest)
+        """Remove old motivations, and what those have seen who have not asked since."""
+        await expire(self._motivations, retention_of("diary_motivations"), self._clock())
+        await self._memories.forget_old(self._clock())
 
     async def _generated(self, request: Request) -> str | None:
         """Ask the generator; None when there is none, or it has nothing to say."""
@@ -157,7 +197,7 @@ class Motivation:
     async def _write(
         self, account_id: str, request: Request, generated: str | None
     ) -> tuple[Written, str]:
-        """Write what the account has not seen lately, and remember it; gives it and its source."""
+        """Write what the account has not seen lately and note it; returns it and its source."""
         gentle = request.catalogue.tone(request.kind, request.stress_level) == GENTLE
         while True:
             recent = await self._memories.of(account_id)
@@ -169,13 +209,17 @@ class Motivation:
                 return written, source
 
 
-def _event(motivation: Document) -> MotivationGenerated:
-    return MotivationGenerated(
-        id=motivation["_id"],
-        user_id=motivation["account_id"],
-        motivation_text=motivation["text"],
-        current_challenge=motivation["challenge"],
-        stress_level=motivation["stress_level"],
-        source=motivation["source"],
-        created_at=to_text(motivation["created_at"]),
-    )
+def _view(motivation: Document) -> MotivationView:
+    return {
+        "id": motivation["_id"],
+        "user_id": motivation["account_id"],
+        "motivation_text": motivation["text"],
+        "current_challenge": motivation["challenge"],
+        "stress_level": motivation["stress_level"],
+        "source": motivation["source"],
+        "created_at": to_text(motivation["created_at"]),
+    }
+
+
+def _shown(motivation: Document) -> MotivationView:
+    return _view(motivation)

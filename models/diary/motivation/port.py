@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that a generator learns about whoever asks; there is nothing else in it on purpose."""
+    """All that a generator learns about the person who asks, and nothing else on purpose."""
 
     challenge: str
     """The user's own words on one line, without control characters; may be empty."""
@@ -27,7 +27,7 @@ class Generator(Protocol):
     """Writes a motivation, or fails within a few seconds; never hangs."""
 
     async def __call__(self, prompt: Prompt) -> str:
-        """Give one line of text.
+        """Return one line of text.
 
         Raises:
             GeneratorFailed: for whatever reason.
@@ -36,7 +36,7 @@ class Generator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far somebody has come with a goal: 3 of 5 steps of "Run 10 km"."""
+    """How far someone has come with a goal: 3 of 5 steps of "Run 10 km"."""
 
     done: int | float
     total: int | float
@@ -47,4 +47,4 @@ class Progress:
 
 
 ProgressOf = Callable[[str], Awaitable[Progress | None]]
-"""Gives the progress of an account worth telling of, if there is any."""
+"""Returns the progress of an account worth mentioning, if there is any."""

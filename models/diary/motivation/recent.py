@@ -14,7 +14,9 @@ from datetime import datetime
 
 from pymongo.errors import DuplicateKeyError
 
+from models.collections import retention_of
 from models.database import Database
+from models.retention import expire
 from models.times import Clock
 
 SHOWN_MAX = 450
@@ -36,15 +38,15 @@ class Recent:
                 self._last.update(dict.fromkeys((piece, *piece.split(".")), position))
 
     def seen(self, piece_id: str) -> int:
-        """Give when a piece or a body was seen last, higher for later, or `NEVER`."""
+        """Return when a piece or a body was seen last, higher for later, or `NEVER`."""
         return self._last.get(piece_id, NEVER)
 
     def shuffled(self, piece_id: str) -> str:
-        """Give the place of a piece in the order in which this user meets what is new."""
+        """Return the place of a piece in the order in which this user meets what is new."""
         return hashlib.sha256(f"{self.account_id}:{piece_id}".encode()).hexdigest()
 
     def with_shown(self, pieces: Sequence[str]) -> "Recent":
-        """Give what the user has seen after one more motivation."""
+        """Return what the user has seen after one more motivation."""
         shown = [*self.shown, " ".join(pieces)][-SHOWN_MAX:]
         return Recent(self.account_id, shown, self.revision + 1)
 
@@ -61,7 +63,7 @@ class Memories:
         await self._memories.create_index([("updated_at", 1)])
 
     async def of(self, account_id: str) -> Recent:
-        """Give what an account has seen."""
+        """Return what an account has seen."""
         found = await self._memories.find_one({"_id": account_id})
         if found is None:
             return Recent(account_id)
@@ -90,6 +92,6 @@ class Memories:
         """Forget what an account has seen."""
         await self._memories.delete_many({"_id": account_id})
 
-    async def forget_before(self, moment: datetime) -> None:
-        """Forget what those have seen who have not asked since."""
-        await self._memories.delete_many({"updated_at": {"$lte": moment}})
+    async def forget_old(self, now: datetime) -> None:
+        """Forget what those have seen who have not asked for long."""
+        await expire(self._memories, retention_of("diary_motivation_memories"), now)

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from models.text import fold
+
 QUOTE_MAX = 80
 """Characters of a challenge that a sentence can carry and still be read as one."""
 
@@ -15,7 +17,9 @@ _JOINERS = "\u200c\u200d"
 _MIN_CUT = QUOTE_MAX // 2
 _ENDS = " .,;:…"
 _INNER_QUOTES = str.maketrans(dict.fromkeys('"“”„«»', "'"))
-_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u00b4`", "'"))
+_ACCENTS = str.maketrans(dict.fromkeys("\u00b4`", "'"))
+"""What some keyboards write for an apostrophe, besides those that `fold` knows."""
+
 _PLAIN_D = str.maketrans({"đ": "d"})
 
 
@@ -43,14 +47,13 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def placeholders(template: str) -> list[str]:
-    """Give the names that `fill` would replace, in order."""
+    """Return the names that `fill` would replace, in order."""
     return _PLACEHOLDER.findall(template)
 
 
 def searchable(text: str) -> str:
     """Write a text as its words in small letters with blanks between and around: " like this "."""
-    folded = unicodedata.normalize("NFC", text).casefold().translate(_APOSTROPHES)
-    return f" {' '.join(_WORD.findall(folded))} "
+    return f" {' '.join(_WORD.findall(fold(text.translate(_ACCENTS))))} "
 
 
 def plain(text: str) -> str:

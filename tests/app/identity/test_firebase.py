@@ -55,7 +55,7 @@ async def test_unverified_email(
         {"sub": 7},
         {"exp": None},
         {"iat": None},
-        {"iat": int(time.time()) + 600},
+        {"iat": int(time.time()) + 86_400},
     ],
 )
 async def test_wrong_claims(

@@ -93,7 +93,7 @@ def test_account(claims: dict[str, Any], account_id: str) -> None:
         {"sub": "7", "exp": "soon"},
         {"sub": "7", "exp": None},
         {"sub": "7", "exp": 1e400},
-        {"sub": "7", "nbf": time.time() + 600},
+        {"sub": "7", "nbf": time.time() + 86_400},
     ],
 )
 def test_wrong_claims(claims: dict[str, Any]) -> None:
@@ -137,3 +137,57 @@ def test_foreign_signatures() -> None:
 def test_garbage(token: str) -> None:
     """Whatever is not a token is refused and nothing else happens."""
     assert refusal(token) == "token_invalid"
+
+
+def test_a_secret_is_replaced_without_ending_sessions() -> None:
+    """The new one signs; what the old one has signed is verified until it is dropped."""
+    old, new = SECRET, "another secret of this test, long enough for HS256"
+    both = OwnTokens([new, old], timedelta(hours=1))
+    issued_before = OwnTokens(old, timedelta(hours=1)).issue(ACCOUNT)
+    issued_now = both.issue(ACCOUNT)
+    assert both.verify(issued_before).account_id == both.verify(issued_now).account_id == "7"
+    only_new = OwnTokens([new], timedelta(hours=1))
+    assert only_new.verify(issued_now).account_id == "7"
+    with pytest.raises(Unauthorized) as refused:
+        only_new.verify(issued_before)
+    assert refused.value.code == "token_invalid"
+    # One that ended is known as such, whichever secret signed it.
+    expired = jwt.encode({"exp": time.time() - 60, "sub": "7"}, old, "HS256")
+    with pytest.raises(Unauthorized) as refused:
+        both.verify(expired)
+    assert refused.value.code == "token_expired"
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "exp": st.sampled_from([0, 1.5, 2**40, -1, True, "9" * 12, None, [], 2**80]),
+            "nbf": st.sampled_from([0, 2**40, None]),
+            "sub": st.sampled_from(["7", 7, None]),
+        },
+    ),
+    st.sampled_from([SECRET, "another secret, which is as long as those are that are ours"]),
+    st.sampled_from(["", "=", "A", ".", "é"]),
+    st.integers(0, 200),
+)
+def test_the_quick_way_accepts_only_what_the_library_accepts(
+    claims: dict[str, Any], key: str, more: str, cut: int
+) -> None:
+    """A token with any claims, signed by anyone, with something in it that is not its own."""
+    token = jwt.encode(claims, key, "HS256")
+    token = token[:cut] + more + token[cut:]
+    quick = TOKENS._quick_claims(token)
+    if quick is not None:
+        assert quick == TOKENS._thorough_claims(token) == claims
+
+
+def test_what_is_issued_is_verified_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library is not asked; of a changed token, it is."""
+    token = TOKENS.issue(ACCOUNT)
+    monkeypatch.setattr(OwnTokens, "_thorough_claims", lambda self, token: pytest.fail("asked"))
+    assert TOKENS.verify(token).account_id == "7"
+    monkeypatch.undo()
+    head, payload, signature = token.split(".")
+    changed = ("B" if signature[0] == "A" else "A") + signature[1:]
+    assert refusal(f"{head}.{payload}.{changed}") == "token_invalid"

@@ -1,6 +1,7 @@
 """Events of chat with the values that the documents print."""
 
 from models.chat import events
+from models.events import payload_fields
 
 AT = "2024-01-01T12:00:00.123Z"
 USER = {
@@ -12,7 +13,7 @@ USER = {
 
 
 def message(conversation_id, message_id, content, **changes):
-    """Give a message as `models.chat.records.message_json` shows it."""
+    """Return a message as `models.chat.records.message_view` shows it."""
     return {
         "id": message_id,
         "conversation_id": conversation_id,
@@ -37,7 +38,7 @@ def message(conversation_id, message_id, content, **changes):
 
 
 def every_event():
-    """Give one event of each kind that chat tells."""
+    """Return one event of each kind that chat tells."""
     bodies = {
         "conversation_id": "channel123",
         "message_id": "msg123",
@@ -51,4 +52,15 @@ def every_event():
         for kind in vars(events).values()
         if isinstance(kind, type) and hasattr(kind, "name") and kind.__module__ == events.__name__
     ]
-    return [kind(bodies) for kind in kinds]
+    conversation = {
+        "id": "channel123",
+        "kind": "channel",
+        "private": False,
+        "request": False,
+        "title": None,
+        "created_by": "1",
+        "created_at": AT,
+    }
+    bodies |= {"emoji": "🎉", "read_seq": 1, "unread": 0, "conversation": conversation}
+    bodies |= {"answer": "accepted", "blocked_user_id": "2", "blocked": True}
+    return [kind(**{name: bodies[name] for name in payload_fields(kind)}) for kind in kinds]

@@ -6,11 +6,13 @@ import pytest
 from aiohttp import web
 
 from app.legacy.credentials import by_token
+from app.legacy.dialects.notifications import NotificationsDialect
 from app.legacy.endpoint import RawEndpoint
-from app.legacy.notifications import NotificationsDialect
 from app.legacy.policy import Policy
+from app.main import build_account_limits
+from app.memory import Budget
 from app.origins import Origins
-from app.realtime.publisher import RoomPublisher
+from app.realtime.events.publisher import RoomPublisher
 from app.realtime.rooms import RoomManager
 from app.rest.errors import problems
 from app.rest.requests import AUTHENTICATE
@@ -50,7 +52,7 @@ class Raw:
     def __init__(self, endpoint, manager, doors):
         self.endpoint = endpoint
         self.manager = manager
-        self.publisher = RoomPublisher(manager)
+        self.publisher = RoomPublisher(manager.log)
         self.doors = doors
         self.raw = doors.raw
 
@@ -75,13 +77,16 @@ def raw_endpoint(listening):
         **limits,
     ):
         manager = RoomManager()
+        chosen = replace(Limits(), **limits)
         endpoint = RawEndpoint(
             dialect or NotificationsDialect(),
             replace(OF_WS, **(policy or {})),
             manager,
             origins or Origins((), development=True),
-            limits=replace(Limits(), **limits),
+            build_account_limits(chosen),
+            limits=chosen,
             ping_interval_s=ping_interval_s,
+            budget=Budget(100_000_000),
         )
         app = web.Application(middlewares=[*middlewares, problems])
         app[AUTHENTICATE] = token_says_who

@@ -4,22 +4,22 @@ import asyncio
 
 import pytest
 
-from app.legacy.notifications import NotificationsDialect
-from app.legacy.policy import CLOSE_CODES
+from app.legacy.dialects.notifications import NotificationsDialect
 from app.realtime import inbox
 from models.errors import Unavailable
-from models.stories.events import StoryViewed
+from tests.app.legacy.story_events import viewed
 from tests.chat_doors import drop
 from tests.live import PATIENCE_S
 
 PING = {"type": "ping"}
-VIEWED = StoryViewed("550e8400", "user123", "2023-10-01T12:00:00.000Z")
+VIEWED = viewed("550e8400")
 
 
 class Diary(NotificationsDialect):
     """A dialect that notes what account 1 does, and can be held up while it does."""
 
     def __init__(self):
+        super().__init__()
         self.noted = []
         self.peer = None
         self.begun = asyncio.Event()
@@ -160,7 +160,7 @@ async def test_a_failed_arrival_ends_the_connection(attended, diary, failure, co
 
 async def test_a_refused_connection_is_not_told(attended, diary):
     """One that is closed right after the upgrade was never there."""
-    raw = await attended(close_codes=CLOSE_CODES)
+    raw = await attended(refuses_by_closing=True)
     for query in ("", "?channel_id=general"):
         assert await (await raw.doors.open_at(f"/ws{query}")).closed() == 4001
     client = await raw.raw("1")

@@ -1,4 +1,4 @@
-"""`/api/v1/ws` of a whole server: channels as `channel-chat.md` describes them."""
+"""`/api/v1/ws` of a whole server: channels as `docs/older-apis/channel-chat.md` describes them."""
 
 import json
 import re
@@ -24,7 +24,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def timeless(frame):
-    """Give a frame with the times of the document where it has times of its own."""
+    """Return a frame with the times of the document where it has times of its own."""
     for part in (frame, frame.get("data", {})):
         for name in {"timestamp", "created_at"} & part.keys():
             assert TIME.fullmatch(part[name])
@@ -33,7 +33,7 @@ def timeless(frame):
 
 
 def news(kind, name, channel=CHANNEL):
-    """Give the golden frame of somebody's coming or going."""
+    """Return the golden frame of somebody's coming or going."""
     frame = json.loads(golden("channels", kind))
     return json.dumps(frame | {"channel_id": channel, "user_email": email_of(name)})
 
@@ -144,6 +144,7 @@ async def test_a_connection_hears_the_channels_it_joined_only(server):
     """Of two channels and a conversation of its own, one that joined one channel hears that."""
     conversation_id = await conversation_of(server, "user", "other")
     client = await channel_client(server, "user", "joined")
+    await channel_client(server, "other", "another")
     for place in ("another", conversation_id, "joined"):
         await send(server, "other", place, f"said in {place}")
     assert (await client.frame())["data"]["content"] == "said in joined"
@@ -255,9 +256,10 @@ async def test_statistics_forget_who_is_gone(server):
     """When everybody has left, there are no clients and no channels."""
     watcher = await socket_client(server, "watcher")
     await watcher.call("join_channel", {"channel_id": CHANNEL})
-    assert (await watcher.event())[0] == "channel_joined"
+    assert [(await watcher.event())[0] for _ in range(2)] == ["channel_joined", "member_added"]
     drop(await channel_client(server, "user", CHANNEL))
-    assert [(await watcher.event())[0] for _ in range(2)] == ["channel_joined", "channel_left"]
+    names = [(await watcher.event())[0] for _ in range(3)]
+    assert names == ["channel_joined", "member_added", "channel_left"]
     _, stats = await server.call(None, "GET", "/api/v1/ws/stats")
     assert stats["data"] == {"total_clients": 0, "channels": {}}
 
@@ -284,7 +286,7 @@ async def test_statistics_forget_who_is_gone(server):
     ids=lambda value: str(value)[:60],
 )
 async def test_a_bad_message_gets_an_error_frame(server, message, code):
-    """It says what is wrong in the shape of READING.md, and the connection goes on."""
+    """It says what is wrong in the documented shape, and the connection goes on."""
     client = await channel_client(server, "user", CHANNEL)
     error = await client.ask(message)
     assert (error["type"], error["data"]["code"]) == ("error", code)

@@ -1,4 +1,4 @@
-"""`/ws/{user_id}` of a whole server: conversations as `conversation-chat.md` describes them."""
+"""`/ws/{user_id}` of a whole server: conversations as in docs/older-apis/conversation-chat.md."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from aiohttp import WSMsgType
 
 from tests.app.identity.jwks_server import PROJECT, JwksServer
 from tests.chat_doors import (
+    befriend,
     channel_client,
     conversation_client,
     conversation_of,
@@ -34,7 +35,7 @@ async def jwks():
 
 
 def frame_of(name, **values):
-    """Give a golden frame with values of its own."""
+    """Return a golden frame with values of its own."""
     frame = json.loads(golden("conversations", name))
     assert values.keys() <= frame.keys()
     return json.dumps(frame | values)
@@ -47,7 +48,7 @@ async def is_alive(client):
 
 
 async def refusal(client):
-    """Give the code of a connection that is upgraded, then closed with a reason."""
+    """Return the code of a connection that is upgraded, then closed with a reason."""
     message = await client.socket.receive(PATIENCE_S)
     assert message.type is WSMsgType.CLOSE
     assert message.extra
@@ -55,8 +56,10 @@ async def refusal(client):
 
 
 async def friends(server, *names):
-    """Give the ids of a new conversation and of its members, and a client for each."""
-    conversation_id = await conversation_of(server, *names)
+    """Return the ids of a new conversation and of its members, and a client for each."""
+    conversation_id = await befriend(server, *names)
+    if len(names) > 2:
+        conversation_id = await conversation_of(server, *names)
     clients = [await conversation_client(server, name) for name in names]
     # Each hears of those who came after.
     for position, client in enumerate(clients):
@@ -292,6 +295,7 @@ async def test_presence_is_right_with_two_devices(server):
 async def test_a_channel_appears_to_those_who_joined_it(server):
     """Under its name, from the moment they join it by another door until they leave it."""
     ann = await conversation_client(server, "ann")
+    await channel_client(server, "ben", "general")
     await send(server, "ben", "general", "before")
     channel = await channel_client(server, "ann", "general")
     await send(server, "ben", "general", "while")

@@ -1,4 +1,4 @@
-"""`/api/v1/ws/{user_id}` of a whole server: motivation as `diary.md` describes it."""
+"""`/api/v1/ws/{user_id}` of a whole server: motivation as in docs/older-apis/diary.md."""
 
 import asyncio
 import json
@@ -6,7 +6,9 @@ import json
 import pytest
 from aiohttp import WSMsgType, web
 
+from app.http.runner import build_runner
 from app.main import create_app
+from app.stopping import STOP
 from tests.diary_doors import device
 from tests.frames import golden, spelled
 from tests.live import PATIENCE_S
@@ -19,14 +21,14 @@ AT = "/api/v1/ws"
 
 
 async def answers_as(client):
-    """Give the user that a connection answers for: it is kept, and nothing else was told."""
+    """Return the user that a connection answers for: it is kept, and nothing else was told."""
     pong = await client.ask(PING)
     assert spelled(json.dumps(pong | {"user_id": USER})) == PONG
     return pong["user_id"]
 
 
 async def refusal(client):
-    """Give the code of a connection that is upgraded, then closed with a reason."""
+    """Return the code of a connection that is upgraded, then closed with a reason."""
     message = await client.socket.receive(PATIENCE_S)
     assert message.type is WSMsgType.CLOSE
     assert message.extra
@@ -196,11 +198,12 @@ async def test_a_slow_generator_holds_up_nothing(ponderer, server):
 
 
 async def test_a_stopping_server_does_not_wait_for_a_generator(
-    settings, listening, ponderer, monkeypatch, caplog
+    settings, listening, ponderer, caplog
 ):
     """What it began is given up in time, while there is still a store, and without an error."""
-    monkeypatch.setattr("app.main.DRAIN_S", 0.05)
-    runner = web.AppRunner(await create_app(settings), access_log=None)
+    app = await create_app(settings)
+    app[STOP].finish_s = 0.05
+    runner = build_runner(app, settings.limits)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     doors = listening.doors(f"http://127.0.0.1:{runner.addresses[0][1]}")

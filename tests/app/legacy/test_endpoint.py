@@ -8,19 +8,16 @@ from aiohttp import WSServerHandshakeError
 
 from app.origins import Origins
 from app.proxies import forwarded
-from models.stories.events import StoryViewed
+from models.accounts.revocations import Revocation
+from tests.app.legacy.story_events import viewed
 from tests.frames import golden, spelled
 from tests.live import PATIENCE_S
 
-VIEWED = StoryViewed(
-    story_id="550e8400-e29b-41d4-a716-446655440000",
-    viewer_id="user123",
-    viewed_at="2023-10-01T12:00:00.000Z",
-)
+VIEWED = viewed("550e8400-e29b-41d4-a716-446655440000")
 
 
 async def refused(opening):
-    """Give the refusal of a connection that must not come about."""
+    """Return the refusal of a connection that must not come about."""
     with pytest.raises(WSServerHandshakeError) as caught:
         await opening
     return caught.value
@@ -126,12 +123,16 @@ async def test_the_page_of_this_server_behind_a_router_may_connect(raw_endpoint)
     assert refusal.status == 403
 
 
-async def test_whose_account_or_session_ended_is_turned_out(raw_endpoint):
+async def test_revoked_connections_are_closed(raw_endpoint):
     """A disabled account is closed with 4003, a session that was logged out with 4001."""
     raw = await raw_endpoint()
     disabled, logged_out = await raw.raw("1"), await raw.raw("2/laptop")
     same_ids = await raw.raw("3/phone")
-    raw.endpoint.turn_out({"1"}, {"laptop", "3"})
+    ended = (
+        Revocation(1, "1", version=1, session_ids=frozenset(), disabled=True),
+        Revocation(2, "2", version=None, session_ids=frozenset({"laptop", "3"}), disabled=False),
+    )
+    raw.endpoint.close_revoked(ended)
     assert await disabled.closed() == 4003
     assert await logged_out.closed() == 4001
     assert (await same_ids.ask({"type": "ping"}))["type"] == "pong"

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from app.legacy.notifications import NotificationsDialect
+from app.legacy.dialects.notifications import NotificationsDialect
 from models.identity import Identity
 from models.notifications.events import NotificationArchived, NotificationsRead, Notified
-from models.stories.events import StoryCreated, StoryDeleted, StoryReacted, StoryViewed
+from models.stories.events import StoryCreated, StoryDeleted, StoryUnreacted
+from tests.app.legacy.story_events import PERSON, reacted, viewed
 from tests.frames import golden, spelled
 
 STORY_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -25,21 +26,27 @@ MATCHED = Notified(
     revision=1,
 )
 DOCUMENTED = [
-    StoryViewed(story_id=STORY_ID, viewer_id="user123", viewed_at=AT),
-    StoryReacted(story_id=STORY_ID, user_id="user123", emoji="❤️", reacted_at=AT),
+    viewed(STORY_ID),
+    reacted(STORY_ID),
     MATCHED,
 ]
 UNSPOKEN = [
     StoryCreated(
+        id=STORY_ID,
         story_id=STORY_ID,
         author_id="1",
         text="Hello World",
         visibility="PUBLIC",
         created_at=AT,
         expires_at=AT,
+        version=1,
+        author=PERSON,
+        my_reaction=None,
+        viewed=False,
     ),
-    StoryDeleted(story_id=STORY_ID, author_id="1"),
-    NotificationsRead(ranges=((123, 123),), unread=0, revision=2),
+    StoryUnreacted(story_id=STORY_ID, user_id="user123"),
+    StoryDeleted(story_id=STORY_ID, author_id="1", version=2),
+    NotificationsRead(ranges=[[123, 123]], unread=0, revision=2),
     NotificationArchived(id=123, unread=0, revision=2),
 ]
 
@@ -86,9 +93,7 @@ def test_the_same_name_in_another_domain_is_another_event(dialect):
 @pytest.mark.parametrize("milliseconds", ["000", "001", "999"])
 def test_times_are_cut_to_whole_seconds(dialect, milliseconds):
     """A frame's time is never later than the event's, however near the next second it was."""
-    event = StoryViewed(
-        story_id=STORY_ID, viewer_id="user123", viewed_at=f"2023-10-01T12:00:00.{milliseconds}Z"
-    )
+    event = viewed(STORY_ID, viewed_at=f"2023-10-01T12:00:00.{milliseconds}Z")
     rendered = dialect.render(event.domain, event.name, event.data())
     assert spelled(rendered) == golden("notifications", "story.viewed")
 

@@ -5,9 +5,11 @@ import json
 import time
 
 import pytest
-from aiohttp import WSMsgType
+from aiohttp import WSMsgType, WSServerHandshakeError
 
-from models.stories.events import StoryReacted
+from app.realtime import inbox
+from tests.app.legacy.story_events import reacted
+from tests.app.realtime.served import until
 from tests.frames import golden, spelled
 from tests.live import PATIENCE_S
 
@@ -46,7 +48,7 @@ async def test_a_ping_is_answered(raw_endpoint):
     ids=lambda value: value[:24],
 )
 async def test_a_bad_message_gets_an_error_frame(raw_endpoint, message, code):
-    """Bad input is answered in the shape of READING.md, and the connection is kept."""
+    """Bad input is answered in the documented shape, and the connection is kept."""
     raw = await raw_endpoint()
     client = await raw.raw("1")
     frame = await client.ask(message)
@@ -77,26 +79,84 @@ async def test_a_message_beyond_the_limit_ends_the_connection(raw_endpoint):
     assert await is_kept(other)
 
 
-async def test_the_eleventh_message_in_a_second_is_refused(raw_endpoint):
-    """Ten messages a second are answered, the next gets an error frame, and all goes on."""
-    raw = await raw_endpoint()
-    client = await raw.raw("1")
+async def test_messages_beyond_the_burst_wait_for_their_turn(raw_endpoint):
+    """All of them are answered, in order, and nobody else waits."""
+    raw = await raw_endpoint(messages_per_s=200, messages_burst=10)
+    client, other = await raw.raw("1"), await raw.raw("2")
+    for _ in range(20):
+        await client.send(PING)
+        await client.send('{"type": "no such"}')
+    assert await is_kept(other)
+    kinds = [(await client.frame())["type"] for _ in range(40)]
+    assert kinds == ["pong", "error"] * 20
+
+
+async def test_what_would_wait_too_long_is_refused(raw_endpoint):
+    """The error frame says when to come back; other connections go on."""
+    raw = await raw_endpoint(messages_per_s=1, messages_burst=12, message_delay_s=0)
+    client, other = await raw.raw("1"), await raw.raw("2")
     for _ in range(11):
         await client.send(PING)
     frames = [await client.frame() for _ in range(11)]
-    assert [frame["type"] for frame in frames].count("pong") == 10
-    (error,) = [frame for frame in frames if frame["type"] == "error"]
-    assert error["data"]["code"] == "too_many_requests"
-    assert not client.socket.closed
+    assert [frame["type"] for frame in frames] == ["pong"] * 10 + ["error"]
+    assert frames[10]["data"]["code"] == "too_many_requests"
+    assert "Try again in " in frames[10]["data"]["message"]
+    assert await is_kept(other)
 
 
-async def test_another_connection_has_its_own_messages(raw_endpoint):
-    """One client's flood takes nothing from another's share."""
-    raw = await raw_endpoint(messages_per_s=1)
-    flood, other = await raw.raw("1"), await raw.raw("2")
-    assert (await flood.ask(PING))["type"] == "pong"
-    assert (await flood.ask(PING))["type"] == "error"
-    assert (await other.ask(PING))["type"] == "pong"
+async def test_a_flood_is_closed_with_1008(raw_endpoint):
+    """After fifty refusals in a row, each of them answered."""
+    raw = await raw_endpoint(messages_per_s=1, messages_burst=2, message_delay_s=0)
+    client = await raw.raw("1")
+    for _ in range(80):
+        await client.send(PING)
+    for _ in range(50):
+        assert (await client.frame())["data"]["code"] == "too_many_requests"
+    message = await client.socket.receive(PATIENCE_S)
+    assert (message.data, message.extra) == (1008, "too many refused messages")
+
+
+async def test_a_peer_that_is_delayed_is_not_dropped(raw_endpoint):
+    """While nothing is read no pong can be heard; afterwards it has its time to come."""
+    raw = await raw_endpoint(messages_per_s=5, messages_burst=3, ping_interval_s=0.05)
+    client = await raw.raw("1")
+    for _ in range(5):
+        await client.send(PING)
+    assert [(await client.frame())["type"] for _ in range(5)] == ["pong"] * 5
+
+
+async def test_a_peer_that_goes_while_it_is_delayed_leaves_nothing(raw_endpoint):
+    """A stopping server does not wait for delays."""
+    raw = await raw_endpoint(messages_per_s=0.001, messages_burst=3, message_delay_s=3600)
+    client = await raw.raw("1")
+    for _ in range(3):
+        await client.send(PING)
+    assert spelled(await client.text()) == PONG
+    (peer,) = raw.endpoint
+    await until(lambda: peer._inbox._delayed)
+    closing = asyncio.create_task(client.closed())
+    await raw.endpoint.close_all()
+    assert await closing == 1001
+    await inbox.drain(PATIENCE_S)
+    assert peer._inbox._task is None
+    assert raw.endpoint.account_limits._connections == {}
+
+
+async def test_connections_of_an_account_are_bounded_over_all_endpoints(raw_endpoint):
+    """What other doors hold counts; the newest of one user still takes the oldest one's place."""
+    raw = await raw_endpoint(connections_per_account=2)
+    limits = raw.endpoint.account_limits
+    former = await raw.raw("1")
+    limits.add_connection("1", "elsewhere")
+    await raw.raw("1")
+    assert await former.closed() == 4009
+    limits.add_connection("2", "elsewhere")
+    limits.add_connection("2", "and there")
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await raw.raw("2")
+    assert refused.value.status == 429
+    limits.remove_connection("2", "and there")
+    assert await is_kept(await raw.raw("2"))
 
 
 async def test_repeated_abuse_ends_the_connection(raw_endpoint):
@@ -161,12 +221,7 @@ async def test_a_slow_reader_is_closed(raw_endpoint):
     """Who leaves too much unread is closed with 1013; one that reads misses nothing."""
     raw = await raw_endpoint(unsent_bytes=1_000_000)
     slow, quick = await raw.raw("1"), await raw.raw("2")
-    heavy = StoryReacted(
-        story_id="550e8400-e29b-41d4-a716-446655440000",
-        user_id="user123",
-        emoji="❤" * 100_000,
-        reacted_at="2023-10-01T12:00:00.000Z",
-    )
+    heavy = reacted("550e8400-e29b-41d4-a716-446655440000", emoji="❤" * 100_000)
     for _ in range(60):
         await raw.publisher.publish(heavy, "user:1", "user:2")
         assert (await quick.frame())["type"] == "story.reacted"
@@ -179,9 +234,7 @@ async def test_events_and_answers_keep_their_order(raw_endpoint):
     raw = await raw_endpoint(messages_per_s=1000)
     client = await raw.raw("1")
     for number in range(50):
-        await raw.publisher.publish(
-            StoryReacted("story", str(number), "❤️", "2023-10-01T12:00:00.000Z"), "user:1"
-        )
+        await raw.publisher.publish(reacted("story", user_id=str(number)), "user:1")
     seen = [(await client.frame())["data"]["user_id"] for _ in range(50)]
     assert seen == [str(number) for number in range(50)]
 

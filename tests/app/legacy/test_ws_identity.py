@@ -36,18 +36,20 @@ async def test_a_token_whose_session_ended_is_401(server):
     session = await server.accounts.sessions.open(account.id)
     token = server.issue(account, session_id=session.id)
     await server.raw(token)
-    await server.accounts.sessions.revoke(session.id)
+    path, body = "/api/v1/auth/logout", {"refresh_token": session.refresh_token}
+    assert (await server.call(None, "POST", path, body))[0] == 204
     assert (await refused(server.open_raw(token))).status == 401
 
 
 async def test_a_disabled_account_is_403(server):
-    """Disabled accounts are refused with another status than strangers, and may come back."""
+    """Disabled accounts are refused with another status than strangers, and may log in anew."""
     account = await server.account("someone")
     token = server.issue(account)
     await server.accounts.disable(account.id)
     assert (await refused(server.open_raw(token))).status == 403
-    await server.accounts.enable(account.id)
-    assert await server.raw(token)
+    enabled = await server.accounts.enable(account.id)
+    assert (await refused(server.open_raw(token))).status == 401
+    assert await server.raw(server.issue(enabled))
 
 
 async def test_the_greeting_names_the_account(server):

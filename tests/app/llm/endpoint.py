@@ -13,7 +13,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def completion(content: object = TEXT, finish_reason: object = "stop") -> dict[str, object]:
-    """Give an answer of the chat completions API."""
+    """Return an answer of the chat completions API."""
     message = {"role": "assistant", "content": content}
     return {
         "id": "chatcmpl-1",

@@ -30,7 +30,7 @@ def breaker(seconds):
 
 
 def attempt(breaker, *, fails, meanwhile=lambda: None):
-    """Give what came of a call: "done", "failed" or "open"."""
+    """Return what came of a call: "done", "failed" or "open"."""
     try:
         with breaker.call(Failed):
             meanwhile()

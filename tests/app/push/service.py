@@ -73,7 +73,7 @@ class PushService:
         return Device(f"{self.url}/{name}")
 
     async def push(self) -> tuple[str, dict[str, str], bytes]:
-        """Give the next push: path, headers, body."""
+        """Return the next push: path, headers, body."""
         return await asyncio.wait_for(self._pushes.get(), PATIENCE_S)
 
     @property
@@ -82,7 +82,7 @@ class PushService:
         return self._pushes.qsize()
 
     def signer(self, headers: dict[str, str]) -> tuple[str, dict[str, object]]:
-        """Verify VAPID (RFC 8292) as push services do; gives the public key and the claims."""
+        """Verify VAPID (RFC 8292) as push services do; returns the public key and the claims."""
         scheme, _, parameters = headers["Authorization"].partition(" ")
         assert scheme == "vapid"
         parts = dict(part.strip().split("=", 1) for part in parameters.split(","))
@@ -94,6 +94,6 @@ class PushService:
 
 
 def new_private_key() -> str:
-    """Give a VAPID key in the form of the setting."""
+    """Return a VAPID key in the form of the setting."""
     number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
     return base64url(number.to_bytes(32, "big"))

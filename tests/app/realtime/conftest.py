@@ -10,6 +10,8 @@ import pytest
 import uvloop
 from aiohttp import ClientSession, web
 
+from app.http.runner import build_runner
+from app.settings import Limits
 from tests.app.realtime.served import Served
 from tests.app.realtime.wire import Wire
 
@@ -50,9 +52,10 @@ async def serve() -> AsyncIterator[Serve]:
     async def start(**options: Any) -> Served:
         served = Served(**options)
         # Not aiohttp's TestServer: it cancels handlers of clients that vanish, which we do not.
-        runner = web.AppRunner(served.application, access_log=None)
+        runner = build_runner(served.application, Limits())
         await runner.setup()
         runners.append(runner)
+        served.runner = runner
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         served.port, served.wires = runner.addresses[0][1], wires
         return served

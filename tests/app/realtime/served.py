@@ -2,20 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import socketio
 from aiohttp import web
-from marshmallow import Schema, fields
 
-from app.realtime.engine import EngineServer
+from app.http.encodings import refuse_encoded
+from app.memory import Budget
+from app.realtime.engineio.engine import EngineServer
+from app.realtime.engineio.session import Session
+from app.realtime.events.memorylog import MemoryLog
 from app.realtime.rooms import RoomManager
-from app.realtime.session import Session
-from app.realtime.socketserver import SocketServer
+from app.realtime.socketio.recovery import Recovery
+from app.realtime.socketio.server import SocketServer
 from models.errors import Unauthorized
+from models.fields import Input, Text
 from models.identity import Identity
 from namespaces.base import Caller, Commands, command
-from namespaces.door import Door
+from namespaces.gateway import DomainNamespace
+from namespaces.guard import AccountLimits
 
 PATIENCE_S = 10.0
 """The longest wait for something that must come."""
@@ -28,10 +34,10 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-class Note(Schema):
+class Note(Input):
     """One word."""
 
-    text = fields.String(required=True)
+    text = Text(100, required=True)
 
 
 class LobbyCommands(Commands):
@@ -41,6 +47,55 @@ class LobbyCommands(Commands):
 
     def rooms_of(self, identity: Identity) -> tuple[str, ...]:
         return (f"user:{identity.account_id}", "everyone")
+
+    def __init__(self) -> None:
+        self.here: set[Caller] = set()
+        self.joined: dict[Caller, list[str]] = {}
+        self.refused: set[str] = set()
+        """Rooms that nobody may return to."""
+
+        self.slow: asyncio.Event | None = None
+        self.returning: asyncio.Event | None = None
+        """What it waits for before a connection is where it was."""
+
+        self.leaving: asyncio.Event | None = None
+        """What it waits for before a connection has left."""
+
+    async def arrived(self, caller: Caller) -> tuple[str, ...]:
+        self.here.add(caller)
+        self.joined[caller] = []
+        return ()
+
+    async def left(self, caller: Caller) -> None:
+        if self.leaving is not None:
+            await self.leaving.wait()
+        self.here.discard(caller)
+        self.joined.pop(caller, None)
+
+    def places(self, caller: Caller) -> Any:
+        return self.joined.get(caller, [])
+
+    async def returned(self, caller: Caller, places: Any, away_since: datetime) -> bool:
+        if self.returning is not None:
+            await self.returning.wait()
+        for room in places:
+            await asyncio.sleep(0)
+            if room in self.refused:
+                return False
+            self.joined[caller].append(room)
+            caller.connection.enter(room)
+        return True
+
+    @command(Note, slow=True)
+    async def join_later(self, caller: Caller, payload: dict[str, Any]) -> None:
+        self.slow = self.slow or asyncio.Event()
+        await self.slow.wait()
+        caller.connection.enter(payload["text"])
+
+    @command(Note)
+    async def join(self, caller: Caller, payload: dict[str, Any]) -> None:
+        self.joined[caller].append(payload["text"])
+        caller.connection.enter(payload["text"])
 
     @command(Note)
     async def say(self, caller: Caller, payload: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +111,8 @@ async def authenticate(token: str | None) -> Identity:
 
 class Echo(socketio.AsyncNamespace):
     """Answers as the Socket.IO document wants of a test server, and keeps what came."""
+
+    accepts_binary = True
 
     def __init__(self, namespace: str) -> None:
         super().__init__(namespace)
@@ -91,9 +148,21 @@ class Served:
     """`/engine.io/` echoes messages, `/socket.io/` has `/` and `/custom` (`Echo`) and `/lobby`."""
 
     def __init__(
-        self, *, connect_timeout_s: float = 45.0, messages_per_s: int = 1000, **options: Any
+        self,
+        *,
+        connect_timeout_s: float = 45.0,
+        messages_per_s: float = 1000,
+        messages_burst: int = 1000,
+        delay_s: float = 5,
+        recovery_window_s: float = 0.0,
+        replay_bytes: int = 100_000,
+        log: MemoryLog | None = None,
+        **options: Any,
     ) -> None:
+        options.setdefault("budget", Budget(100_000_000))
+        self.budget: Budget = options["budget"]
         self.port = 0
+        self.runner: web.AppRunner | None = None
         self.wires: list[Any] = []
         self.engine = EngineServer(**options)
         self.heard: list[str | bytes] = []
@@ -102,13 +171,27 @@ class Served:
         self.engine.on("connect", self._ignore)
         self.engine.on("message", self._echo)
         self.engine.on("disconnect", self._end)
-        self.manager = RoomManager()
-        self.socketio = SocketServer(self.manager, connect_timeout_s=connect_timeout_s, **options)
+        self.manager = RoomManager(log or MemoryLog(keep_s=1000, keep_bytes=10_000_000))
+        self.recovery: Recovery | None = None
+        if recovery_window_s > 0:
+            self.recovery = Recovery(
+                self.manager.log, window_s=recovery_window_s, replay_bytes=replay_bytes
+            )
+        self.socketio = SocketServer(
+            self.manager, connect_timeout_s=connect_timeout_s, recovery=self.recovery, **options
+        )
         self.echo, self.custom = Echo("/"), Echo("/custom")
-        self.door = Door(LobbyCommands(), authenticate, messages_per_s=messages_per_s)
+        limits = AccountLimits(
+            messages_per_s=messages_per_s,
+            messages_burst=messages_burst,
+            delay_s=delay_s,
+            connections=50,
+        )
+        self.commands = LobbyCommands()
+        self.door = DomainNamespace(self.commands, authenticate, limits)
         for namespace in (self.echo, self.custom, self.door):
             self.socketio.register_namespace(namespace)
-        self.application = web.Application()
+        self.application = web.Application(middlewares=[refuse_encoded])
         self.application.router.add_route("*", "/engine.io/", self.engine.handle_request)
         self.application.router.add_route("*", "/socket.io/", self.socketio.handle)
 
@@ -124,17 +207,17 @@ class Served:
         return self.engine.sockets[sid]
 
     async def reason(self) -> str:
-        """Give the reason of the next end of a session under `/engine.io/`."""
+        """Return the reason of the next end of a session under `/engine.io/`."""
         async with asyncio.timeout(PATIENCE_S):
             return await self.ended.get()
 
     async def left(self, namespace: Echo) -> str:
-        """Give the reason of the next leaving of a namespace."""
+        """Return the reason of the next leaving of a namespace."""
         async with asyncio.timeout(PATIENCE_S):
             return (await namespace.left.get())[1]
 
     def remains(self) -> dict[str, Any]:
-        """Give everything that is kept for clients, by what keeps it; empty when all are gone."""
+        """Return everything that is kept for clients, by what keeps it; empty when all are gone."""
         kept: dict[str, Any] = {}
         for engine in (self.engine, self.socketio.eio):
             kept[f"sockets {id(engine)}"] = dict(engine.sockets)
@@ -144,12 +227,13 @@ class Served:
         manager = self.manager
         for name in (
             "rooms", "callbacks", "pending_connect", "pending_disconnect",
-            "_rooms_of", "_peers", "_rooms_of_peer",
+            "_rooms_of", "_peers", "_rooms_of_peer", "_numbered",
         ):  # fmt: skip
             kept[name] = dict(getattr(manager, name))
-        for name in ("environ", "_binary_packet", "_refusals", "_newcomers"):
+        for name in ("environ", "_unfinished", "_guards", "_newcomers"):
             kept[name] = dict(getattr(self.socketio, name))
-        kept["guests"] = dict(self.door._guests)
+        kept["clients"] = dict(self.door._clients)
+        kept["held bytes"] = {"": self.budget.held_bytes} if self.budget.held_bytes else {}
         return {name: what for name, what in kept.items() if what}
 
     async def emptied(self) -> None:

@@ -1,5 +1,7 @@
 """The opening of Engine.IO sessions, and what is refused (protocol document, version 4)."""
 
+import json
+
 import pytest
 from aiohttp import ClientSession, WSServerHandshakeError, web
 
@@ -116,6 +118,65 @@ async def test_a_compressing_client_is_served_without(served: Served, http: Clie
         await socket.receive_str()
         await socket.send_str("4hello")
         assert await socket.receive_str() == "4hello"
+
+
+async def test_messages_of_the_connect_handler_come_after_open(
+    served: Served, http: ClientSession
+) -> None:
+    """By each transport, OPEN is the first packet."""
+
+    async def greet(sid: str, environ: dict[str, str]) -> None:
+        await served.engine.send(sid, "welcome")
+
+    served.engine.on("connect", greet)
+    wire = await Wire.open(served)
+    assert await wire.open_packet()
+    assert await wire.receive() == "4welcome"
+    assert await (await Poller.open(http, served)).packets() == ["4welcome"]
+
+
+async def test_a_client_of_base64_gets_and_sends_text_only(
+    served: Served, http: ClientSession
+) -> None:
+    """`forceBase64` (`b64=1`): binary messages and attachments are text over WebSocket, too."""
+    async with http.ws_connect(served.engine_url("websocket") + "&b64=1") as socket:
+        assert (await socket.receive_str()).startswith("0{")
+        await socket.send_str("bAQIDBA==")
+        await socket.send_str("4text")
+        assert await socket.receive_str() == "bAQIDBA=="
+        assert await socket.receive_str() == "4text"
+    assert served.heard == [b"\1\2\3\4", "text"]
+    async with (
+        http.ws_connect(served.engine_url("websocket", path="socket.io") + "&b64=1") as socket,
+        http.ws_connect(served.engine_url("websocket", path="socket.io")) as other,
+    ):
+        for each in (socket, other):
+            assert (await each.receive_str()).startswith("0{")
+            await each.send_str("40")
+            assert (await each.receive_str()).startswith("40{")
+        await served.echo.emit("news", b"\1\2\3\4")
+        head = '451-["news",{"_placeholder":true,"num":0}]'
+        assert [await socket.receive_str() for _ in range(2)] == [head, "bAQIDBA=="]
+        assert (await other.receive_str(), await other.receive_bytes()) == (head, b"\1\2\3\4")
+        await socket.send_str('451-1["message-with-ack",{"_placeholder":true,"num":0}]')
+        await socket.send_str("bBQ")
+        assert await socket.receive_str() == '461-1[{"_placeholder":true,"num":0}]'
+        assert await socket.receive_str() == "bBQ=="
+
+
+async def test_a_base64_client_stays_one_after_its_upgrade(
+    served: Served, http: ClientSession
+) -> None:
+    """What the handshake said holds for the session."""
+    async with http.get(served.engine_url("polling") + "&b64=1") as response:
+        sid = json.loads((await response.text())[1:])["sid"]
+    async with http.ws_connect(served.engine_url("websocket", sid) + "&b64=1") as socket:
+        await socket.send_str("2probe")
+        assert await socket.receive_str() == "3probe"
+        await served.engine.send(sid, b"\1")
+        await socket.send_str("5")
+        await socket.send_str("b-_8")
+        assert [await socket.receive_str() for _ in range(2)] == ["bAQ==", "b+/8="]
 
 
 async def test_sessions_do_not_hear_each_other(served: Served) -> None:

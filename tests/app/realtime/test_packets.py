@@ -1,17 +1,18 @@
 """Engine.IO packets as the protocol document, version 4, writes them."""
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.realtime.packets import (
-    MAX_PACKETS,
+from app.realtime.engineio.packets import (
     MESSAGE,
     MalformedPacketError,
     Packet,
+    Payload,
     decode,
-    decode_payload,
-)  # fmt: skip
+)
 
 
 def test_text_is_encoded_for_both_transports() -> None:
@@ -28,6 +29,14 @@ def test_binary_is_encoded_for_both_transports() -> None:
     assert packet.frame == b"\x82\x04\x01\x02\x03\x04"
 
 
+def test_binary_is_text_for_a_client_that_asked_for_it() -> None:
+    """It gets `b` and base64 in a text frame; text is the same for all."""
+    packet = Packet(MESSAGE, "51-[]", b"\x01\x02\x03\x04")
+    assert packet.base64_frame == b"\x81\x06451-[]\x81\x09bAQIDBA=="
+    text = Packet(MESSAGE, "hello")
+    assert text.base64_frame is text.frame
+
+
 def test_a_packet_is_encoded_once() -> None:
     """Everybody gets the same bytes."""
     packet = Packet(MESSAGE, "hello")
@@ -37,9 +46,9 @@ def test_a_packet_is_encoded_once() -> None:
 
 def test_the_documents_payloads_are_read() -> None:
     """Packets are joined by U+001E and may be text and binary by turns."""
-    assert decode_payload(b"4hello\x1e2\x1e4world") == [("4", "hello"), ("2", ""), ("4", "world")]
-    assert decode_payload(b"4hello\x1ebAQIDBA==") == [("4", "hello"), ("4", b"\x01\x02\x03\x04")]
-    assert decode_payload("4€".encode()) == [("4", "€")]
+    assert list(Payload(b"4hello\x1e2\x1e4world")) == [("4", "hello"), ("2", ""), ("4", "world")]
+    assert list(Payload(b"4hello\x1ebAQIDBA==")) == [("4", "hello"), ("4", b"\x01\x02\x03\x04")]
+    assert list(Payload("4€".encode())) == [("4", "€")]
 
 
 @pytest.mark.parametrize(
@@ -53,22 +62,51 @@ def test_the_documents_payloads_are_read() -> None:
         b"\x1e4ok",
         b"4\xff",
         b"b#",
-        b"bAQI",
+        b"bA",
         b"b===",
-        b"bAQ==\n",
+        b"bAQ==AQ==",
+        "bé".encode(),
     ],
 )
-def test_a_bad_payload_is_refused_whole(body: bytes) -> None:
-    """One bad packet spoils the payload."""
+def test_a_bad_packet_is_refused(body: bytes) -> None:
+    """It has the one error, wherever it stands."""
     with pytest.raises(MalformedPacketError):
-        decode_payload(body)
+        list(Payload(body))
 
 
-def test_a_payload_of_half_a_million_packets_is_refused() -> None:
-    """The limit is on packets as well as on bytes."""
-    assert len(decode_payload(b"\x1e".join([b"4"] * MAX_PACKETS))) == MAX_PACKETS
-    with pytest.raises(MalformedPacketError):
-        decode_payload(b"\x1e".join([b"4"] * (MAX_PACKETS + 1)))
+BYTES = bytes(range(48, 88)) + b"\xfb\xff\xfe\xff"
+PADDED = base64.b64encode(BYTES).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PADDED.rstrip("="),
+        PADDED + "\n",
+        PADDED[:19] + "\r\n" + PADDED[19:] + "\r\n",
+        base64.urlsafe_b64encode(BYTES).decode(),
+        base64.urlsafe_b64encode(BYTES).decode().rstrip("="),
+        " ".join(PADDED),
+        PADDED[:-1],
+    ],
+)
+def test_base64_is_read_as_clients_write_it(text: str) -> None:
+    """Without padding, in lines, URL-safe or with spaces, in payloads and over WebSocket."""
+    assert list(Payload(f"4before\x1eb{text}\x1e4after".encode())) == [
+        ("4", "before"),
+        ("4", BYTES),
+        ("4", "after"),
+    ]
+    assert decode("b" + text) == ("4", BYTES)
+
+
+def test_half_a_million_packets_are_read_one_by_one() -> None:
+    """What has been read does not count any more."""
+    payload = Payload(b"\x1e".join([b"4"] * 500_000))
+    assert next(payload) == ("4", "")
+    assert payload.rest_bytes == 999_997
+    assert sum(1 for _ in payload) == 499_999
+    assert payload.rest_bytes == 0
 
 
 @given(st.text())
@@ -79,14 +117,14 @@ def test_any_text_is_a_packet_or_malformed(text: str) -> None:
     except MalformedPacketError:
         assert text[:1] not in set("0123456")
     else:
-        assert kind + data == text
+        assert isinstance(data, bytes) if text[0] == "b" else kind + str(data) == text
 
 
 @given(st.binary() | st.text(alphabet="0123456789b\x1eABab=é").map(str.encode))
 def test_any_bytes_are_a_payload_or_malformed(body: bytes) -> None:
-    """No body makes another error, and none is read by halves."""
+    """No body makes another error."""
     try:
-        packets = decode_payload(body)
+        packets = list(Payload(body))
     except MalformedPacketError:
         return
     assert len(packets) == body.count(b"\x1e") + 1
@@ -102,4 +140,4 @@ def test_any_bytes_are_a_payload_or_malformed(body: bytes) -> None:
 def test_what_is_encoded_is_read_again(messages: list[str | bytes]) -> None:
     """A payload of our packets decodes to their data."""
     body = "\x1e".join(Packet(MESSAGE, message).text for message in messages).encode()
-    assert decode_payload(body) == [(MESSAGE, message) for message in messages]
+    assert list(Payload(body)) == [(MESSAGE, message) for message in messages]

@@ -2,11 +2,12 @@
 
 import asyncio
 import base64
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import ClientSession
 
-from app.realtime import probe
+from app.realtime.engineio import engine, probe
 from app.realtime.inbox import HIGH_WATER
 from tests.app.realtime.served import Served, until
 from tests.app.realtime.wire import Poller, Wire
@@ -210,6 +211,130 @@ async def test_a_client_that_does_not_confirm_is_given_up(
     assert await wire.closed() == 1000
     monkeypatch.undo()
     await upgraded(served, poller)
+
+
+async def break_the_protocol(served: Served, sid: str) -> None:
+    await served.engine.message(served.session(sid), "malformed")
+
+
+async def disconnect(served: Served, sid: str) -> None:
+    await served.engine.disconnect(sid)
+
+
+async def overflow(served: Served, sid: str) -> None:
+    for _ in range(4):
+        await served.engine.send(sid, "x" * 500_000)
+
+
+async def run_short_of_memory(served: Served, sid: str) -> None:
+    served.session(sid).shed()
+
+
+async def shut_down(served: Served, sid: str) -> None:
+    session = served.session(sid)
+    served.wires.append(shutdown := Leaving(asyncio.create_task(served.engine.shutdown())))
+    await until(lambda: session.ending)
+    assert not shutdown.task.done()
+
+
+class Leaving:
+    """A shutdown that is waited for at the end of the test."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
+
+    async def leave(self) -> None:
+        await self.task
+
+
+ENDS = pytest.mark.parametrize(
+    ("end", "code", "waiting"),
+    [
+        (break_the_protocol, 1002, ["4last"]),
+        (disconnect, 1000, ["4last"]),
+        (overflow, 1002, []),
+        (run_short_of_memory, 1013, []),
+        (shut_down, 1001, ["4last"]),
+    ],
+)
+End = Callable[[Served, str], Awaitable[None]]
+
+
+@ENDS
+async def test_a_session_that_ends_while_it_changes_over_ends_on_the_websocket(
+    served: Served, http: ClientSession, end: End, code: int, waiting: list[str]
+) -> None:
+    """The client polls no more: if its probe were closed before it confirms, it would be deaf."""
+
+    async def refuse(sid: str, message: object) -> None:
+        raise ValueError("malformed")
+
+    served.engine.on("message", refuse)
+    poller = await Poller.open(http, served)
+    wire = await probed(served, poller)
+    await served.engine.send(poller.sid, "last")
+    await end(served, poller.sid)
+    assert not served.session(poller.sid).receiving
+    if not waiting:
+        await served.engine.send(poller.sid, "too late")
+    wire.send("5")
+    got = [await wire.receive() for _ in waiting]
+    assert got == waiting
+    assert await wire.closed() == code
+    await served.emptied()
+
+
+@ENDS
+async def test_a_session_that_ends_while_it_changes_over_may_end_by_a_poll(
+    served: Served, http: ClientSession, end: End, code: int, waiting: list[str]
+) -> None:
+    """If the client has not heard of its probe yet, its next poll brings CLOSE."""
+
+    async def refuse(sid: str, message: object) -> None:
+        raise ValueError("malformed")
+
+    served.engine.on("message", refuse)
+    poller = await Poller.open(http, served)
+    wire = await probed(served, poller)
+    await served.engine.send(poller.sid, "last")
+    await end(served, poller.sid)
+    assert await poller.packets() == [*waiting, "1"]
+    assert await wire.closed() == 1000
+    await served.emptied()
+
+
+async def test_a_shutdown_does_not_wait_long_for_a_change_over(
+    served: Served, http: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that does not confirm is left behind."""
+    monkeypatch.setattr(engine, "CHANGE_OVER_S", 0.05)
+    poller = await Poller.open(http, served)
+    wire = await probed(served, poller)
+    await served.engine.shutdown()
+    assert await served.reason() == "server disconnect"
+    assert await wire.closed() == 1000
+    await served.emptied()
+
+
+async def test_a_probe_waits_for_the_post_that_its_client_waits_for(
+    served: Served, http: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients confirm when their last POST is answered, which may take longer than a probe has."""
+    monkeypatch.setattr(probe, "UPGRADE_TIMEOUT_S", 0.0)
+    served.gate = asyncio.Event()
+    poller = await Poller.open(http, served)
+    post = asyncio.create_task(poller.post("\x1e".join(["4x"] * HIGH_WATER * 2)))
+    session = served.session(poller.sid)
+    await until(lambda: session._room is not None)
+    wire = await probed(served, poller)
+    tried = session.probe
+    assert tried is not None
+    tried.deadline_passed()
+    assert tried.deadline_tick
+    served.gate.set()
+    assert await post == (200, "ok")
+    wire.send("5")
+    assert await wire.receive() == "4x"
 
 
 async def test_the_end_of_the_session_ends_its_probe(served: Served, http: ClientSession) -> None:

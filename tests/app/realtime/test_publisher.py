@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from app.realtime.publisher import RoomPublisher
+from app.realtime.events.publisher import RoomPublisher
 from models.events import Event
 from tests.app.realtime.test_rooms import Dialect, RawPeer, Town
 
@@ -27,7 +27,7 @@ async def test_an_event_goes_to_each_member_once() -> None:
     await town.client("a", "x", "y")
     peer = RawPeer(Dialect())
     town.manager.enter_peer(peer, ["x", "y"])
-    await RoomPublisher(town.manager).publish(Rained(5), "x", "y")
+    await RoomPublisher(town.manager.log).publish(Rained(5), "x", "y")
     assert town.heard("a") == ['42/n,["news",{"n":5}]']
     assert len(peer.frames) == 1
 
@@ -36,5 +36,5 @@ async def test_an_event_for_no_room_goes_to_nobody() -> None:
     """Without rooms nothing is said, least of all to everyone."""
     town = Town()
     await town.client("a", "x")
-    await RoomPublisher(town.manager).publish(Rained(5))
+    await RoomPublisher(town.manager.log).publish(Rained(5))
     assert town.heard("a") == []

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from app.realtime.frames import text_frame
-from app.realtime.outbox import Outgoing
-from app.realtime.packets import Packet
+from app.realtime.engineio.packets import Packet
 from app.realtime.rooms import RoomManager
-from app.realtime.socketpacket import StrictPacket
+from app.realtime.socketio.packets import StrictPacket
+from app.realtime.websocket.frames import text_frame
+from app.realtime.websocket.outbox import Outgoing
 
 
 class Line(Outgoing):
@@ -76,6 +76,8 @@ class Dialect:
 
 
 class RawPeer:
+    cursor: object | None = None
+
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.socket = Line()
@@ -125,7 +127,7 @@ def town() -> Town:
 
 
 async def test_members_hear_it_once_and_others_do_not(town: Town) -> None:
-    """A member of several target rooms gets the event once, whichever door it came by."""
+    """A member of several target rooms gets the event once, whichever transport it came by."""
     await town.client("a", "one", "two")
     await town.client("b", "two")
     await town.client("c", "three")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import ClientSession
 
-from app.realtime.upgrade import Upgrade
+from app.realtime.websocket.upgrade import Upgrade
 from tests.app.realtime.conftest import Serve
 from tests.app.realtime.served import Served
 from tests.app.realtime.wire import Poller, Wire, engine

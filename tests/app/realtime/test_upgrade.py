@@ -17,7 +17,7 @@ GOOD = {
 
 
 async def status(served: Served, headers: dict[str, str | None]) -> tuple[int, str]:
-    """Give the status and head of the answer to a handshake."""
+    """Return the status and head of the answer to a handshake."""
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value is not None)
     target = served.engine_url("websocket").removeprefix(served.url)
@@ -34,8 +34,32 @@ async def test_names_are_compared_without_regard_to_case(served: Served) -> None
 
 
 @pytest.mark.parametrize(
+    ("offered", "selected"),
+    [
+        ("chat", "chat"),
+        ("v2.chat, v1.chat", "v2.chat"),
+        ("b\r\nSec-WebSocket-Protocol: a", "b"),
+        (None, None),
+    ],
+)
+async def test_the_first_subprotocol_is_selected(
+    served: Served, offered: str | None, selected: str | None
+) -> None:
+    """As in the reference; a browser ends a connection of which none is selected."""
+    code, head = await status(served, {**GOOD, "Sec-WebSocket-Protocol": offered})
+    assert code == 101
+    lines = [line for line in head.split("\r\n") if line.startswith("Sec-WebSocket-Protocol")]
+    assert lines == ([f"Sec-WebSocket-Protocol: {selected}"] if selected else [])
+
+
+@pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
+        ("Sec-WebSocket-Protocol", "", 400),
+        ("Sec-WebSocket-Protocol", "a,", 400),
+        ("Sec-WebSocket-Protocol", "a, a", 400),
+        ("Sec-WebSocket-Protocol", "a b", 400),
+        ("Sec-WebSocket-Protocol", "a\xe9", 400),
         ("Sec-WebSocket-Key", None, 400),
         ("Sec-WebSocket-Key", "", 400),
         ("Sec-WebSocket-Key", "short", 400),

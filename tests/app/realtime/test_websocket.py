@@ -1,12 +1,15 @@
 """The WebSocket of a session, judged by RFC 6455 on bare sockets."""
 
 import asyncio
+from socket import SO_SNDBUF, SOL_SOCKET
 
 import pytest
 
-from app.realtime import websocket
-from app.realtime.frames import text_frame
-from app.realtime.packets import MESSAGE, Packet
+from app.memory import Budget
+from app.realtime.engineio.packets import MESSAGE, Packet
+from app.realtime.websocket import connection as websocket
+from app.realtime.websocket.connection import WebSocket
+from app.realtime.websocket.frames import text_frame
 from tests.app.realtime.conftest import Serve
 from tests.app.realtime.served import PATIENCE_S, Served, until
 from tests.app.realtime.wire import (
@@ -63,6 +66,61 @@ async def test_a_message_byte_by_byte(served: Served) -> None:
         wire.writer.write(bytes([byte]))
         await wire.writer.drain()
     assert await wire.receive() == "4slow"
+
+
+class Heard:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.messages: list[str | bytes] = []
+
+    def opened(self, socket: WebSocket) -> None:
+        """Ignore."""
+
+    def received(self, message: str | bytes) -> None:
+        """Keep it."""
+        self.messages.append(message)
+
+    def pong(self) -> None:
+        """Ignore."""
+
+    def lost(self, code: int, reason: str) -> None:
+        """Ignore."""
+
+
+def bare_socket(listener: Heard) -> WebSocket:
+    return WebSocket(listener, message_bytes=65_536, unsent_bytes=65_536, budget=Budget(1_000_000))
+
+
+async def test_frames_cut_in_two_anywhere() -> None:
+    """Text of each short encoding, fragments and bytes are the same, wherever a read ends."""
+    sent = (
+        frame(TEXT, b"one")
+        + frame(TEXT, b"x" * 126)
+        + frame(TEXT, b"tw", fin=False)
+        + frame(CONT, b"o")
+        + frame(BINARY, b"three")
+        + frame(TEXT, b"")
+    )
+    for cut in range(len(sent) + 1):
+        heard = Heard()
+        socket = bare_socket(heard)
+        socket.take(sent[:cut])
+        socket.take(sent[cut:])
+        socket.take(frame(TEXT, b"last"))
+        assert heard.messages == ["one", "x" * 126, "two", b"three", "", "last"], cut
+
+
+async def test_a_payload_that_looks_like_a_frame() -> None:
+    """The rest of a frame is not taken for a message, whatever it looks like."""
+    inner = frame(TEXT, b"inner")
+    heard = Heard()
+    socket = bare_socket(heard)
+    # The inner frame's first four bytes are the outer frame's mask.
+    socket.take(bytes((0x82, 0x80 | len(inner) - 4)))
+    socket.take(inner)
+    mask, payload = inner[:4], inner[4:]
+    assert heard.messages == [bytes(b ^ mask[i % 4] for i, b in enumerate(payload))]
 
 
 def unmasked() -> bytes:
@@ -131,6 +189,22 @@ async def test_the_close_frame_is_answered(served: Served) -> None:
     assert await wire.frame() == (CLOSE, b"\x03\xe8bye")
     assert await wire.reader.read() == b""
     assert await served.reason() == "transport close"
+
+
+@pytest.mark.parametrize(
+    ("payload", "answer"),
+    [(b"\x03\xe8bye", b"\x03\xe8bye"), (b"\x03\xe9", b"\x03\xe9"), (b"", b"\x03\xe8")],
+)
+async def test_a_close_frame_between_fragments_is_answered(
+    served: Served, payload: bytes, answer: bytes
+) -> None:
+    """A client may give up a message, as any control frame may stand there (RFC 6455, 5.4)."""
+    wire = await engine(served)
+    wire.writer.write(frame(TEXT, b"4half", fin=False) + frame(CLOSE, payload))
+    assert await wire.frame() == (CLOSE, answer)
+    assert await wire.reader.read() == b""
+    assert await served.reason() == "transport close"
+    assert served.heard == []
 
 
 async def test_the_last_message_before_a_close_counts(served: Served) -> None:
@@ -230,25 +304,31 @@ async def test_an_answer_beyond_the_limit_reaches_who_reads_it(serve: Serve) -> 
     assert await wire.receive() == MESSAGE + "next"
 
 
-async def test_a_ping_flood_of_a_client_that_reads_nothing_is_bounded(serve: Serve) -> None:
-    """Pongs that nobody reads are not kept past the limit."""
+async def test_a_ping_flood_of_a_client_that_reads_nothing_is_bounded(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pongs that the client does not read are not kept past the limit."""
+    monkeypatch.setattr(websocket, "CLOSE_TIMEOUT_S", 0.05)
     served = await serve(unsent_bytes=50_000)
     wire = await engine(served)
     (session,) = served.engine.sockets.values()
+    assert session.socket is not None
+    transport = session.socket._transport
+    assert transport is not None
+    # The kernel grows a send buffer to megabytes, and would keep 30,000 pongs before the server.
+    transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
     wire.writer.transport.pause_reading()
-    ping = frame(PING, bytes(125)) + frame(TEXT, b"3" * 5000)
+    pings = frame(PING, bytes(125)) * 100
     ended = asyncio.create_task(served.reason())
-    for _ in range(100_000):
-        wire.writer.write(ping)
+    for _ in range(300):
+        wire.writer.write(pings)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await wire.writer.drain()
         except ConnectionError:
             break
-        socket = session.socket
-        transport = socket._transport if socket is not None else None
-        if transport is not None:
-            assert transport.get_write_buffer_size() <= 3 * 50_000
+        await asyncio.sleep(0)  # The server's turn.
+        assert transport.get_write_buffer_size() <= 3 * 50_000
         if ended.done():
             break
     assert await ended in ("transport close", "transport error")
@@ -299,3 +379,102 @@ async def test_frames_behind_the_request_are_not_lost(served: Served) -> None:
     wire = await Wire.open(served, behind=frame(TEXT, b"4early") + frame(TEXT, b"4birds"))
     await wire.open_packet()
     assert [await wire.receive(), await wire.receive()] == ["4early", "4birds"]
+
+
+# Messages that do not come whole.
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        pytest.param(frame(TEXT, b"4" + junk(400_000).hex().encode(), fin=False), id="fragment"),
+        pytest.param(frame(TEXT, b"4" + b"x" * 60_000)[:-1], id="frame"),
+        pytest.param(frame(TEXT, b"4x")[:1], id="byte"),
+    ],
+)
+async def test_a_message_that_never_comes_whole_ends_the_connection(
+    served: Served, monkeypatch: pytest.MonkeyPatch, half: bytes
+) -> None:
+    """It is closed with 1008 when the time is over, and what has come is dropped."""
+    monkeypatch.setattr(websocket, "MESSAGE_S", 0.05)
+    monkeypatch.setattr(websocket, "CLOSE_TIMEOUT_S", 0.05)
+    wire = await engine(served)
+    wire.writer.write(half)
+    assert await wire.closed() == 1008
+    await served.emptied()
+
+
+async def test_pings_between_fragments_give_no_more_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that keeps its connection busy with a message of a byte now and then is closed."""
+    monkeypatch.setattr(websocket, "MESSAGE_S", 0.1)
+    wire = await engine(served)
+    wire.writer.write(frame(TEXT, b"4", fin=False))
+    closed = False
+    while not closed:
+        wire.writer.write(frame(CONT, b"x", fin=False) + frame(PING, b"p"))
+        opcode, payload = await wire.frame()
+        closed = opcode is CLOSE
+    assert payload[:2] == (1008).to_bytes(2, "big")
+    await wire.leave()
+    await served.emptied()
+
+
+async def test_each_message_has_its_own_time(served: Served) -> None:
+    """One that ends and another that begins in the same read: the time begins anew."""
+    wire = await engine(served)
+    (session,) = served.engine.sockets.values()
+    socket = session.socket
+    assert socket is not None
+    whole = frame(TEXT, b"4" + b"x" * 3000)
+    wire.writer.write(whole[:1000])
+    await until(lambda: socket._rest_timer is not None)
+    first = socket._rest_timer
+    wire.writer.write(whole[1000:] + whole[:1000])
+    assert await wire.receive() == "4" + "x" * 3000
+    assert first is not None
+    assert first.cancelled()
+    assert socket._rest_timer is not None
+    wire.writer.write(whole[1000:])
+    assert await wire.receive() == "4" + "x" * 3000
+    assert socket._rest_timer is None
+    assert served.budget.held_bytes == 0
+
+
+async def test_a_client_that_is_not_read_is_not_late(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While its messages wait here, the time for the rest of the next one does not run."""
+    served.gate = asyncio.Event()
+    wire = await engine(served)
+    (session,) = served.engine.sockets.values()
+    socket = session.socket
+    assert socket is not None
+    message = frame(TEXT, b"4x")
+    wire.writer.write(message * 40 + message[:3])
+    await until(lambda: socket._transport is not None and not socket._transport.is_reading())
+    assert socket._rest_timer is None
+    served.gate.set()
+    await until(lambda: socket._rest_timer is not None)
+    wire.writer.write(message[3:])
+    assert [await wire.receive() for _ in range(41)] == ["4x"] * 41
+    assert socket._rest_timer is None
+
+
+async def test_large_messages_of_a_slow_handler_wait_in_the_network(serve: Serve) -> None:
+    """Not only their number is bounded: a few of 200 kB are enough to stop reading."""
+    served = await serve(unsent_bytes=10_000_000)
+    served.gate = asyncio.Event()
+    wire = await engine(served)
+    large = "x" * 200_000
+    wire.writer.write(frame(TEXT, b"4" + large.encode()) * 30)
+    (session,) = served.engine.sockets.values()
+    socket = session.socket
+    assert socket is not None
+    await until(lambda: socket._transport is not None and not socket._transport.is_reading())
+    # One that is being handled, one or two that wait, the part of a read.
+    assert 400_000 < served.budget.held_bytes < 700_000
+    served.gate.set()
+    assert [await wire.receive() for _ in range(30)] == ["4" + large] * 30
+    await until(lambda: served.budget.held_bytes == 0)

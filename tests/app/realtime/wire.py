@@ -64,7 +64,7 @@ class Wire:
             self.writer.write(frame(BINARY, message))
 
     async def frame(self) -> tuple[Opcode, bytes]:
-        """Give the next frame of the server, which is never masked nor fragmented."""
+        """Return the next frame of the server, which is never masked nor fragmented."""
         async with asyncio.timeout(PATIENCE_S):
             first, length = await self.reader.readexactly(2)
             assert first & 0xF0 == 0x80
@@ -76,13 +76,13 @@ class Wire:
             return Opcode(first & 0x0F), await self.reader.readexactly(length)
 
     async def receive(self) -> str | bytes:
-        """Give the next message."""
+        """Return the next message."""
         opcode, payload = await self.frame()
         assert opcode in (TEXT, BINARY), (opcode, payload)
         return payload.decode() if opcode is TEXT else payload
 
     async def closed(self) -> int:
-        """Give the close code when the server has hung up; other frames are skipped."""
+        """Return the close code when the server has hung up; other frames are skipped."""
         code = GONE
         try:
             while True:
@@ -110,14 +110,14 @@ class Wire:
             await self.writer.wait_closed()
 
     async def open_packet(self) -> dict[str, Any]:
-        """Give the data of the Engine.IO handshake, which is the next message."""
+        """Return the data of the Engine.IO handshake, which is the next message."""
         message = await self.receive()
         assert isinstance(message, str)
         assert message[0] == "0"
         return json.loads(message[1:])
 
     async def join(self, namespace: str = "/", auth: dict[str, Any] | None = None) -> str:
-        """Join a namespace; gives the Socket.IO id."""
+        """Join a namespace; returns the Socket.IO id."""
         prefix = "" if namespace == "/" else namespace + ","
         self.send(f"40{prefix}{'' if auth is None else json.dumps(auth)}")
         answer = await self.receive()
@@ -170,7 +170,7 @@ class Poller:
             return response.status, await response.text()
 
     async def packets(self) -> list[str]:
-        """Give the packets of the next answer."""
+        """Return the packets of the next answer."""
         status, text = await self.poll()
         assert status == 200, text
         return text.split("\x1e")
@@ -187,5 +187,5 @@ class Poller:
 
 
 def junk(length: int) -> bytes:
-    """Give bytes that do not compress."""
+    """Return bytes that do not compress."""
     return os.urandom(length)

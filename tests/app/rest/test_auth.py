@@ -1,5 +1,6 @@
 """The auth routes, over HTTP on a real store."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +10,16 @@ from aiohttp.test_utils import TestClient
 
 from app.identity.authenticator import Authenticator
 from app.identity.own_jwt import OwnTokens
-from app.rest.auth import AuthRoutes, client_network
+from app.rest.auth import AuthRoutes
+from app.rest.devices import client_family, client_network
 from app.rest.errors import problems
 from app.rest.requests import AUTHENTICATE
 from app.settings import Limits
-from models.accounts import Accounts
+from models.accounts import Accounts, Passwords
+from models.accounts.recovery import Recovery
 from models.database import Database
+from tests.live import Serve
+from tests.stories_world import HandClock
 
 Client = TestClient[web.Request, web.Application]
 ANN = {"email": "Ann@Example.com", "password": "password123"}
@@ -28,11 +33,14 @@ async def address(request: web.Request, handler: Any) -> web.StreamResponse:
 
 
 @pytest.fixture
-async def client(accounts: Accounts, aiohttp_client: Any) -> Client:
+async def client(
+    accounts: Accounts, database: Database, passwords: Passwords, aiohttp_client: Any
+) -> Client:
     tokens = OwnTokens("only for tests, but long enough for HS256", timedelta(minutes=30))
     app = web.Application(middlewares=[problems, address])
     app[AUTHENTICATE] = Authenticator(accounts, tokens)
-    app.add_routes(AuthRoutes(accounts, tokens, LIMITS).routes())
+    recovery = Recovery(database, accounts, passwords, public_url="https://example.com")
+    app.add_routes(AuthRoutes(accounts, tokens, LIMITS, recovery).routes())
     made: Client = await aiohttp_client(app)
     return made
 
@@ -76,6 +84,8 @@ async def test_sign_up_and_log_in(client: Client, base: str) -> None:
                 "created_at": "2026-03-01T12:00:00.000Z",
                 "time_zone": "UTC",
                 "language": "en",
+                "email_verified_at": None,
+                "phone_verified_at": None,
             },
         }
         assert await me(client, token) == (200, answer["user"])
@@ -122,9 +132,10 @@ class TestLimits:
         status, _ = await post(client, "/login", body, **{"X-Test-From": address})
         return status
 
-    async def test_by_email(self, client: Client) -> None:
-        """Failures for one e-mail from many addresses end in 429, for whoever comes next."""
-        await post(client, "/signup", ANN)
+    async def test_by_account(self, client: Client) -> None:
+        """Wrong passwords from many addresses slow new addresses, and never the owner's own."""
+        home = {"X-Test-From": "198.51.100.7"}
+        await post(client, "/signup", ANN, **home)
         for n in range(3):
             assert await self.fail(client, "ann@example.com", f"192.0.2.{n}") == 401
         response = await client.post("/login", json=ANN, headers={"X-Test-From": "192.0.2.99"})
@@ -133,6 +144,26 @@ class TestLimits:
         assert (await response.json())["code"] == "too_many_requests"
         assert await self.fail(client, "ANN@example.com", "192.0.2.98") == 429
         assert await self.fail(client, "bob@example.com", "192.0.2.99") == 401
+        assert (await post(client, "/login", ANN, **home))[0] == 200
+
+    async def test_guessing_from_a_known_address(self, client: Client) -> None:
+        """A known address may not guess without end, and harms nobody else by it."""
+        await post(client, "/signup", ANN)
+        assert [await self.fail(client, "ann@example.com", "192.0.2.1") for _ in range(4)] == [
+            *(401, 401, 401),
+            429,
+        ]
+        assert (await post(client, "/login", ANN, **{"X-Test-From": "192.0.2.5"}))[0] == 200
+
+    async def test_at_once(self, client: Client) -> None:
+        """Right logins at once all succeed; of wrong ones at once only those allowed are tried."""
+        await post(client, "/signup", ANN)
+        right = await asyncio.gather(*(post(client, "/login", ANN) for _ in range(15)))
+        assert [status for status, _ in right] == [200] * 15
+        wrong = await asyncio.gather(
+            *(self.fail(client, "ann@example.com", "192.0.2.8") for _ in range(15))
+        )
+        assert sorted(wrong) == [401] * 3 + [429] * 12
 
     async def test_by_address(self, client: Client) -> None:
         """Failures from one address for many e-mails end in 429, and harm no other address."""
@@ -175,24 +206,97 @@ class TestLimits:
         assert client_network(address) == network
 
 
-async def test_refresh(client: Client) -> None:
-    """A refresh token gives the next pair once; the second time it ends the session."""
+async def test_refresh(client: Client, clock: HandClock) -> None:
+    """A repeated refresh gives the same token with fresh access; a late one ends the session."""
     _, first = await post(client, "/signup", ANN)
-    status, second = await post(
-        client, "/api/v1/auth/refresh", {"refresh_token": first["refresh_token"]}
-    )
+    body = {"refresh_token": first["refresh_token"]}
+    status, second = await post(client, "/api/v1/auth/refresh", body)
     assert status == 200
     assert second.keys() == first.keys()
     assert second["user"] == first["user"]
     assert second["refresh_token"] != first["refresh_token"]
-    assert (await me(client, second["token"]))[0] == 200
-    status, problem = await post(
-        client, "/api/v1/auth/refresh", {"refresh_token": first["refresh_token"]}
-    )
+    _, repeated = await post(client, "/api/v1/auth/refresh", body)
+    assert repeated["refresh_token"] == second["refresh_token"]
+    assert repeated["token"] != second["token"]
+    for answer in (first, second, repeated):
+        assert (await me(client, answer["token"]))[0] == 200
+    clock.move(timedelta(seconds=60))
+    status, problem = await post(client, "/api/v1/auth/refresh", body)
     assert (status, problem["code"]) == (401, "refresh_token_invalid")
     for token in (first["token"], second["token"]):
         status, problem = await me(client, token)
         assert (status, problem["code"]) == (401, "session_ended")
+
+
+async def test_refresh_in_two_processes(serve: Serve) -> None:
+    """Two servers on one store that are asked at once give one chain, which goes on at both."""
+    servers = [await serve(), await serve()]
+    _, session = await servers[0].call(None, "POST", "/signup", ANN)
+    for _ in range(2):
+        body = {"refresh_token": session["refresh_token"]}
+        answers = await asyncio.gather(
+            *(each.call(None, "POST", "/api/v1/auth/refresh", body) for each in servers * 3)
+        )
+        assert [status for status, _ in answers] == [200] * 6
+        assert len({answer["refresh_token"] for _, answer in answers}) == 1
+        assert len({answer["token"] for _, answer in answers}) == 6
+        session = answers[0][1]
+    for each in servers:
+        assert (await each.call(session["token"], "GET", "/api/v1/auth/me"))[0] == 200
+
+
+async def test_sessions(client: Client) -> None:
+    """People see where they are signed in, and end one session or all others."""
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    _, first = await post(client, "/signup", ANN, **{"User-Agent": firefox})
+    others = [(await post(client, "/login", ANN))[1] for _ in range(3)]
+    _, foreign = await post(client, "/signup", ANN | {"email": "bob@example.com"})
+    headers = bearer(first["token"])
+
+    async def listed() -> list[dict[str, Any]]:
+        response = await client.get("/api/v1/auth/sessions", headers=headers)
+        answer = await response.json()
+        assert (response.status, answer.keys()) == (200, {"items", "next"})
+        return answer["items"]
+
+    mine = next(one for one in await listed() if one["current"])
+    assert (mine["client"], mine["network"]) == ("Firefox on Linux", "192.0.2.1")
+    assert len(await listed()) == 4
+    ended = next(one["id"] for one in await listed() if not one["current"])
+    path = f"/api/v1/auth/sessions/{ended}"
+    assert (await client.delete(path, headers=bearer(foreign["token"]))).status == 404
+    assert (await client.delete(path, headers=headers)).status == 204
+    assert (await client.delete(path, headers=headers)).status == 404
+    assert [one["id"] for one in await listed()].count(ended) == 0
+    status, answer = await post(client, "/api/v1/auth/sessions/end-others", {}, **headers)
+    assert (status, answer) == (200, {"ended_count": 2})
+    assert [one["id"] for one in await listed()] == [mine["id"]]
+    for other in others:
+        assert (await me(client, other["token"]))[1]["code"] == "session_ended"
+    assert (await me(client, foreign["token"]))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "family"),
+    [
+        ("", None),
+        ("curl/8.5.0", "curl"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) Chrome/126 Safari/537 Edg/126",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17 like Mac OS X) Safari",
+            "Safari on iOS",
+        ),
+        ("Mozilla/5.0 (Linux; Android 14) Chrome/126 Mobile Safari", "Chrome on Android"),
+        ("<script>alert(1)</script>", None),
+        ("x" * 100_000, "x" * 32),
+    ],
+)
+def test_client_family(user_agent: str, family: str | None) -> None:
+    """A session shows a browser and its system, or a program's name, of bounded length."""
+    assert client_family(user_agent) == family
 
 
 @pytest.mark.parametrize("how", ["access token", "refresh token", "both", "refresh token, run out"])
@@ -243,6 +347,22 @@ async def test_settings(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tag", "kept"),
+    [
+        *(("en-US", "en"), ("EN", "en"), ("vi-VN", "vi"), ("zh-Hant-TW", "zh"), ("es-419", "es")),
+        *(("sl-rozaj-biske-1994", "sl"), ("de-DE-u-co-phonebk", "de"), ("fil", "fil")),
+        ("zh-cmn-Hans-CN-x-private", "zh"),
+    ],
+)
+async def test_languages_as_browsers_name_them(client: Client, tag: str, kept: str) -> None:
+    """A BCP 47 tag in any case is taken; its primary language is what is kept."""
+    _, answer = await post(client, "/signup", ANN)
+    headers = bearer(answer["token"])
+    response = await client.patch("/api/v1/auth/me", json={"language": tag}, headers=headers)
+    assert (response.status, (await me(client, answer["token"]))[1]["language"]) == (200, kept)
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {},
@@ -252,9 +372,11 @@ async def test_settings(client: Client) -> None:
         {"time_zone": "localtime"},
         {"time_zone": "../../etc/passwd"},
         {"time_zone": "europe/berlin"},
-        {"language": "en-US"},
-        {"language": ""},
-        {"language": "EN"},
+        *(
+            {"language": tag}
+            for tag in ("", "e", "engl", "en_US", "en-", "-US", "en-US-", "e\u0306n")
+        ),
+        *({"language": tag} for tag in ("x-klingon", "en-x", "en US", "en\0", "en" * 40)),
         {"language": None},
         {"language": 7},
     ],

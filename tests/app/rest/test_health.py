@@ -4,14 +4,13 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from app import store as app_store
 from app.rest.health import HealthRoutes
-from app.store import open_store
+from app.storage import mongodb, open_store
 from tests.programs import free_port
 
 
 async def test_a_healthy_server_has_the_documented_shape(server):
-    """market-notifications.md, Check Connected Clients: status, service, ws_connections."""
+    """It has the fields of docs/older-apis/market-notifications.md."""
     await server.raw(await server.token("one"))
     await server.raw(await server.token("two"))
     await server.socketio(await server.token("two"))
@@ -28,7 +27,7 @@ async def test_a_healthy_server_has_the_documented_shape(server):
 
 async def test_a_server_without_its_database_is_degraded(settings, listening, monkeypatch):
     """The router is told with 503 to send clients elsewhere; the process goes on."""
-    monkeypatch.setitem(app_store._MOTOR_OPTIONS, "serverSelectionTimeoutMS", 100)
+    monkeypatch.setitem(mongodb.MOTOR_OPTIONS, "serverSelectionTimeoutMS", 100)
     uri = f"mongodb://user:hidden@127.0.0.1:{free_port()}/realtime"
     store = await open_store(replace(settings, mongodb_uri=uri))
     app = web.Application()
@@ -37,5 +36,10 @@ async def test_a_server_without_its_database_is_degraded(settings, listening, mo
     for _ in range(2):
         status, health = await doors.call(None, "GET", "/health")
         assert status == 503
-        assert health == {"status": "degraded", "service": "api-gateway", "ws_connections": 5}
+        assert health == {
+            "status": "degraded",
+            "service": "api-gateway",
+            "ws_connections": 5,
+            "reason": "The database is away; try again.",
+        }
     await store.close()

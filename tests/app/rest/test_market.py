@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
+from app.domains import MARKET_ROUTES
 from app.rest.errors import problems
 from app.rest.idempotency import answered_once
-from app.rest.market import MarketRest
-from app.rest.notifications import NotificationsRest
 from app.rest.requests import AUTHENTICATE
 from models.errors import Unauthorized
 from models.idempotency import Idempotency
 from models.market.webhooks import sign
+from models.notifications.api import NOTIFICATIONS
 from tests.market_world import DECLINED_CARD, GOOD_CARD, SECRET, SHOE, SIZE, build_market
 from tests.stories_world import RecordingPublisher, person
 
@@ -44,7 +44,7 @@ async def call(market, database, clock, aiohttp_client):
     middlewares = [problems, answered_once(Idempotency(database, clock=clock))]
     app = web.Application(middlewares=middlewares, client_max_size=1_048_576)
     app[AUTHENTICATE] = token_is_the_account_id
-    app.add_routes(MarketRest(market).routes())
+    app.add_routes(MARKET_ROUTES(market).routes())
     client = await aiohttp_client(app)
 
     async def request(who, method, path, body=None, **options):
@@ -108,7 +108,8 @@ async def test_cancelling_and_giving_up(call, shoe):
         await call(SELLER, "POST", "/asks", offer(shoe))
         order_id = (await call(BUYER, "POST", "/bids", offer(shoe)))[1]["order_id"]
         for step in steps:
-            who, body = (BUYER, {"card_number": GOOD_CARD}) if step == "pay" else (SELLER, {})
+            who = SELLER if step == "refund" else BUYER
+            body = {"card_number": GOOD_CARD} if step == "pay" else {}
             status, order = await call(who, "POST", f"/orders/{order_id}/{step}", body)
             assert status == 200
         assert order["status"] == expected
@@ -116,12 +117,12 @@ async def test_cancelling_and_giving_up(call, shoe):
 
 async def test_every_route_wants_a_token_but_the_webhook(market, call, shoe):
     """Without a token each route answers 401; the webhook has a signature instead."""
-    inbox = {route.path for route in NotificationsRest(market.notifications).routes()}
-    routes = [route for route in MarketRest(market).routes() if route.path not in inbox]
-    assert len(routes) == 21
+    inbox = {route.path for each in NOTIFICATIONS for route in each.routes}
+    routes = [route for route in MARKET_ROUTES(market).routes() if route.path not in inbox]
+    assert len(routes) == 26
     for route in routes:
         path = route.path.removeprefix("/api/v1")
-        for part in ("product_id", "order_id", "id"):
+        for part in ("product_id", "order_id", "payment_id", "id"):
             path = path.replace(f"{{{part}}}", "1")
         status, answer = await call(None, route.method, path)
         expected = (400, "webhook_signature") if "webhook" in path else (401, "token_missing")
@@ -235,11 +236,11 @@ async def test_somebody_elses_order(call, shoe):
 
 
 async def test_an_idempotent_bid_is_placed_once(call, shoe):
-    """The same bid under a key is placed once, another one under it is a conflict."""
+    """The same bid under a key is placed once, another one under it is refused."""
     headers = {"Idempotency-Key": "one"}
     first = await call(BUYER, "POST", "/bids", offer(shoe), headers=headers)
     assert await call(BUYER, "POST", "/bids", offer(shoe), headers=headers) == first
-    assert (await call(BUYER, "POST", "/bids", offer(shoe, 221), headers=headers))[0] == 409
+    assert (await call(BUYER, "POST", "/bids", offer(shoe, 221), headers=headers))[0] == 422
     assert len((await call(BUYER, "GET", "/bids"))[1]["items"]) == 1
 
 
@@ -268,3 +269,12 @@ async def test_the_webhook(call, shoe, clock):
     assert await deliver() == (200, {"received": True, "applied": True})
     assert await deliver(header="Webhook-Signature") == (200, {"received": True, "applied": False})
     assert await status() == "paid"
+    foreign = event | {"id": "evt_3", "data": {"object": about | {"metadata": {}}}}
+    assert await deliver(foreign) == (200, {"received": True, "applied": False})
+    listed = (await call(OPERATOR, "GET", "/payments/unusable-events"))[1]["items"]
+    assert [(each["id"], each["payment_id"], each["order_id"]) for each in listed] == [
+        ("evt_3", "pi_1", None)
+    ]
+    assert (await call(OPERATOR, "GET", "/payments/surplus"))[1] == {"items": [], "next": None}
+    for path in ("/payments/surplus", "/payments/unusable-events"):
+        assert (await call(BUYER, "GET", path))[1]["code"] == "not_an_operator"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.notifications.schema import TYPES
+from models.notifications.schema import DOCUMENTED_TYPES, TYPES
 from tests.app.push.service import PushService, new_private_key
 from tests.notifications_world import MATCHED, SHIPPED
 
@@ -31,7 +31,13 @@ async def test_an_inbox_from_first_to_last(server, ann, token):
         status, sent = await send(server, ann, content)
         assert (status, sent["created"], sent["push"]) == (201, True, "not_requested")
     status, page = await server.call(token, "GET", f"{ROOT}?limit=2")
-    assert (status, [item["id"] for item in page["items"]], page["next"]) == (200, [3, 2], 2)
+    assert (status, [item["id"] for item in page["items"]], page["next"]) == (
+        200,
+        [3, 2],
+        "older.2",
+    )
+    _, page = await server.call(token, "GET", f"{ROOT}?limit=2&after={page['next']}")
+    assert ([item["id"] for item in page["items"]], page["next"]) == ([1], None)
     status, page = await server.call(token, "GET", f"{ROOT}?after=1&limit=100")
     assert (status, [item["id"] for item in page["items"]], page["next"]) == (200, [2, 3], None)
     counted = await server.call(token, "GET", f"{ROOT}/unread-count")
@@ -50,6 +56,26 @@ async def test_an_inbox_from_first_to_last(server, ann, token):
     )
 
 
+async def test_each_namespace_has_the_inbox(server, ann, token):
+    """Clients of `/notifications` and of `/market` receive the same, each once, and can act."""
+    own = await server.socketio(token, namespace="/notifications")
+    market = await server.socketio(token, namespace="/market")
+    ben = await server.account("ben")
+    stranger = await server.socketio(server.issue(ben), namespace="/notifications")
+    await send(server, ann)
+    created = await own.event()
+    assert created[0] == "notification"
+    assert created[1].items() >= {"id": 1, "unread": 1, "title": MATCHED["title"]}.items()
+    assert await market.event() == created
+    assert await own.call("read_notification", {"id": 1}) == {"data": {"unread": 0, "revision": 2}}
+    read = ("notification.read", {"ranges": [[1, 1]], "unread": 0, "revision": 2})
+    assert [await own.event(), await market.event()] == [read, read]
+    for client in (own, market, stranger):
+        # An event that was published before this answer would have come before it.
+        assert (await client.call("count_unread", {}))["data"]["unread"] == 0
+        assert client._events.empty()
+
+
 async def test_preferences(server, ann, token):
     """What a user does not want is chosen and read back by type."""
     assert await server.call(token, "GET", f"{ROOT}/preferences") == (
@@ -57,8 +83,20 @@ async def test_preferences(server, ann, token):
         dict.fromkeys(TYPES, True),
     )
     chosen = dict.fromkeys(TYPES, True) | {"match_created": False}
-    put = await server.call(token, "PUT", f"{ROOT}/preferences", {"match_created": False})
+    status, problem = await server.call(
+        token, "PUT", f"{ROOT}/preferences", {"match_created": False}
+    )
+    assert (status, set(problem["errors"])) == (422, set(DOCUMENTED_TYPES) - {"match_created"})
+    put = await server.call(token, "PUT", f"{ROOT}/preferences", chosen)
     assert put == (200, chosen)
+    changed = chosen | {"order_shipped": False}
+    patch = await server.call(token, "PATCH", f"{ROOT}/preferences", {"order_shipped": False})
+    assert patch == (200, changed)
+    market = await server.socketio(token, namespace="/market")
+    refused = await market.call("set_notification_preferences", {"order_shipped": True})
+    assert refused["error"]["code"] == "invalid"
+    answer = await market.call("update_notification_preferences", {"order_shipped": True})
+    assert answer == {"data": chosen}
     assert await server.call(token, "GET", f"{ROOT}/preferences") == (200, chosen)
     await send(server, ann)
     assert (await server.call(token, "GET", f"{ROOT}/unread-count"))[1]["unread"] == 0
@@ -72,6 +110,8 @@ PRIVATE_ROUTES = [
     ("POST", f"{ROOT}/1/archive", None),
     ("GET", f"{ROOT}/preferences", None),
     ("PUT", f"{ROOT}/preferences", {}),
+    ("PATCH", f"{ROOT}/preferences", {}),
+    ("GET", f"{ROOT}/changes?after=0", None),
     ("POST", "/api/v1/push/subscriptions", {}),
     ("DELETE", "/api/v1/push/subscriptions", {}),
 ]
@@ -100,8 +140,8 @@ async def test_what_is_not_there_is_404(server, ann, token, id, act):
         ("GET", f"{ROOT}?after=-1", None, "after"),
         ("GET", f"{ROOT}?before=x", None, "before"),
         ("POST", f"{ROOT}/read-all", {"up_to": "x"}, "up_to"),
-        ("PUT", f"{ROOT}/preferences", {"order_paid": 3}, "order_paid"),
-        ("PUT", f"{ROOT}/preferences", {"story_viewed": False}, "story_viewed"),
+        ("PATCH", f"{ROOT}/preferences", {"order_paid": 3}, "order_paid"),
+        ("PATCH", f"{ROOT}/preferences", {"story_viewed": False}, "story_viewed"),
     ],
 )
 async def test_bad_values_are_422(server, token, method, path, body, field):
@@ -132,7 +172,7 @@ async def test_an_idempotency_key(server, ann):
     assert status == 201
     assert await post(body, "k") == (201, first)
     status, problem = await post(body | {"title": "Other"}, "k")
-    assert (status, problem["code"]) == (409, "idempotency_key_reused")
+    assert (status, problem["code"]) == (422, "key_reused")
     assert (await post(body, "x" * 256))[0] == 400
     assert (await post(body, "other"))[1]["id"] == 2
 
@@ -190,7 +230,7 @@ async def test_a_device_subscribes_and_is_pushed_to(serve, listening):
 
 
 async def test_the_answer_does_not_wait_for_the_push(serve, listening):
-    """A push service that hangs delays neither the answer nor the next notification."""
+    """A push service that hangs delays no answer; an account's pushes go out one by one."""
     service = PushService()
     service.url = await listening.start(service.app())
     service.held.clear()
@@ -202,8 +242,10 @@ async def test_the_answer_does_not_wait_for_the_push(serve, listening):
     for id in (1, 2):
         status, sent = await send(server, ann, send_push=True)
         assert (status, sent["id"], sent["push"]) == (201, id, "queued")
-        await service.push()
+    first = device.read((await service.push())[2])
     service.held.set()
+    second = device.read((await service.push())[2])
+    assert (first["id"], second["id"]) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import pytest
 from aiohttp import web
 
 from app.rest.errors import problems
+from app.rest.operations import routes_for
 from app.rest.requests import AUTHENTICATE
-from app.rest.stories import StoriesRest
 from models.errors import Unauthorized
+from models.stories.api import STORIES
 from models.stories.operations import Stories
 from tests.stories_world import (
     FRIENDS_STORY,
@@ -38,7 +39,7 @@ async def call(database, publisher, clock, aiohttp_client):
     await stories.prepare()
     app = web.Application(middlewares=[problems])
     app[AUTHENTICATE] = token_is_the_account_id
-    app.add_routes(StoriesRest(stories).routes())
+    app.add_routes(routes_for(STORIES)(stories).routes())
     client = await aiohttp_client(app)
 
     async def request(who, method, path, **options):
@@ -74,7 +75,7 @@ ALL_ROUTES = [("POST", "/stories", PUBLIC_STORY), ("GET", "/stories", None)] + [
 
 
 async def test_the_walk_of_the_document(call, publisher):
-    """Create, view and react as stories-events.md prints them; the author is told of both."""
+    """Create, view and react as in docs/older-apis/stories-events.md; the author gets both."""
     content = {"text": "Hello World", "visibility": "PUBLIC", "audience_user_ids": []}
     story = await create(call, content)
     path = f"/stories/{story['id']}"

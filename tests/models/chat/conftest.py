@@ -2,8 +2,7 @@
 
 import pytest
 
-from models.chat.records import person_of
-from tests.chat_world import CHANNEL, Hall, chat_on
+from tests.chat_world import CHANNEL, Hall, chat_on, open_channel
 
 
 @pytest.fixture
@@ -15,16 +14,17 @@ def hall():
 async def chat(database, hall, clock):
     made = chat_on(database, hall, clock)
     await made.prepare()
+    await open_channel(made, hall)
     return made
 
 
 @pytest.fixture
 def connect(chat, hall):
-    """Give a connection that has arrived, in the chat of this process or of another."""
+    """Return a connection that has arrived, in the chat of this process or of another."""
 
     async def connect(identity, process=chat):
         connection = hall.connect(identity)
-        await process.presence.arrived(connection, person_of(identity))
+        await process.presence.arrived(connection, identity.account_id)
         return connection
 
     return connect
@@ -32,7 +32,7 @@ def connect(chat, hall):
 
 @pytest.fixture
 def join(chat, connect):
-    """Give a connection that has joined a channel, and has heard nothing yet."""
+    """Return a connection that has joined a channel, and has heard nothing yet."""
 
     async def join(identity, channel=CHANNEL, process=chat):
         connection = await connect(identity, process)

@@ -1,4 +1,4 @@
-"""A process that sends messages until it is killed, and prints the seq of each acknowledged one.
+"""A process that sends a message for each line it reads, and prints the acknowledged numbers.
 
 Run as `python -m tests.models.chat.sender FOLDER DATABASE`.
 """
@@ -7,9 +7,10 @@ import asyncio
 import os
 import sys
 from dataclasses import replace
+from itertools import count
 
 from app.settings import Settings
-from app.store import open_store
+from app.storage import open_store
 from models.times import now
 from tests.chat_world import ANN, CHANNEL, Hall, chat_on
 
@@ -18,9 +19,8 @@ async def main(folder: str, name: str) -> None:
     os.environ["DATA_DIR"] = folder
     store = await open_store(replace(Settings.from_env(), mongodb_database=name))
     chat = chat_on(store.database, Hall(), now)
-    n = 0
-    while True:
-        n += 1
+    for n in count(1):
+        await asyncio.to_thread(sys.stdin.readline)
         sent = await chat.messages.send(
             ANN, CHANNEL, content=str(n), message_type="text", client_id=str(n)
         )

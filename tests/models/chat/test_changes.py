@@ -3,8 +3,6 @@
 import asyncio
 from datetime import timedelta
 
-import pytest
-
 from models.chat.changes import WRITING
 from tests.chat_world import ANN, BEN, CHANNEL, chat_on, person
 
@@ -58,7 +56,6 @@ async def test_changes_come_in_pages(chat):
     assert after == 7
 
 
-@pytest.mark.atomic
 async def test_two_processes_change_the_same_message(chat, hall, clock, database):
     """Reactions of 20 accounts through two processes at once all stay, each with its number."""
     second = chat_on(database, hall, clock)

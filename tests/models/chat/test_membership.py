@@ -1,13 +1,23 @@
 """Channels and conversations: who may begin them, who is let in, who leaves."""
 
 import asyncio
+import uuid
 
 import pytest
 
 from models.errors import Conflict, Forbidden, Invalid, NotFound
-from tests.chat_world import ANN, BEN, CAT, CHANNEL, EVE, person
+from models.migrations import MIGRATIONS
+from tests.chat_world import ANN, BEN, CAT, CHANNEL, EVE, chat_on, open_channel, person
 
 TEXT = {"content": "hello", "message_type": "text"}
+
+
+@pytest.fixture
+async def chat(database, hall, clock):
+    """A chat without any channel."""
+    made = chat_on(database, hall, clock)
+    await made.prepare()
+    return made
 
 
 async def channel(chat, name=CHANNEL, **changes):
@@ -39,16 +49,18 @@ async def test_a_direct_conversation_is_there_once(chat, connect):
 async def test_people_are_found_by_what_they_are_called(chat, called):
     """Participants are account ids, public ids or e-mail addresses."""
     conversation = await begin(chat, called, "3", title="us")
+    for who in (BEN, CAT):
+        await chat.standings.accept(who, conversation["id"])
     item = await chat.lists.get(BEN, conversation["id"])
     assert [member["user_id"] for member in item["members"]] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize(
     ("participants", "fields"),
-    [(["1"], {"participants"}), (["2", "999"], {"participants"}), (["x@y.zz"], {"participants"})],
+    [(["1"], {"participants"}), (["2", "nobody"], {"participants"})],
 )
 async def test_nobody_to_talk_to(chat, hall, database, participants, fields):
-    """Unknown people and oneself alone make no conversation."""
+    """Oneself alone, and what can be nobody's name, make no conversation."""
     with pytest.raises(Invalid) as caught:
         await begin(chat, *participants)
     assert set(caught.value.fields) == fields
@@ -87,12 +99,19 @@ async def test_an_invitation_opens_a_private_channel(chat, connect):
     assert (snapshot["seq"], snapshot["unread"]) == (1, 0)
     await chat.membership.invite(BEN, CHANNEL, participants=["3", "2"])
     await chat.messages.send(CAT, CHANNEL, **TEXT)
-    assert ben.take_names() == ["channel_joined", "member_added", "new_message"]
+    # Who was asked is a member when it has answered, here by writing.
+    assert ben.take_names() == [
+        "member_added",
+        "request.answered",
+        "channel_joined",
+        "member_added",
+        "new_message",
+    ]
 
 
-async def test_names_are_taken_once(chat):
+async def test_names_are_taken_once(chat, hall):
     """A channel's name is of the first who used it, by creating it or by joining."""
-    await chat.messages.send(BEN, "used", **TEXT)
+    await open_channel(chat, hall, "used")
     await channel(chat)
     for name in ("used", CHANNEL):
         for private in (True, False):
@@ -114,6 +133,7 @@ async def test_no_channel_is_named_like_a_conversation(chat, connect):
 async def test_leaving_a_group(chat, connect):
     """Who leaves hears no more and may read no more; the others are told."""
     conversation_id = (await begin(chat, "2", "3"))["id"]
+    await chat.standings.accept(BEN, conversation_id)
     ann, ben = await connect(ANN), await connect(BEN)
     for connection in (ann, ben):
         connection.take()
@@ -124,10 +144,10 @@ async def test_leaving_a_group(chat, connect):
     assert ben.take() == []
     with pytest.raises(NotFound):
         await chat.reading.history(BEN, conversation_id, limit=5)
-    assert (await chat.lists.conversations(BEN))["items"] == []
+    assert (await chat.lists.conversations(BEN, after=None, limit=50))["items"] == []
     with pytest.raises(NotFound) as caught:
         await chat.membership.leave(BEN, conversation_id)
-    assert caught.value.code == "not_a_member"
+    assert caught.value.code == "conversation_not_found"
 
 
 async def test_leaving_a_channel_ends_its_connections(chat, join):
@@ -164,7 +184,11 @@ async def test_a_group_has_its_bound(chat, monkeypatch):
     assert caught.value.code == "too_many_members"
     await chat.membership.invite(ANN, conversation_id, participants=["4", "2"])
     members = (await chat.lists.get(ANN, conversation_id))["members"]
-    assert [member["user_id"] for member in members] == ["1", "2", "3", "4"]
+    assert [member["user_id"] for member in members] == ["1"]
+    for name in ("6", "nobody@example.com"):
+        with pytest.raises(Conflict) as caught:
+            await chat.membership.invite(ANN, conversation_id, participants=[name])
+        assert caught.value.code == "too_many_members"
 
 
 async def test_the_list_of_conversations(chat, clock, join):
@@ -174,13 +198,16 @@ async def test_the_list_of_conversations(chat, clock, join):
     for where in (direct, CHANNEL, direct):
         clock.move((clock() - clock().replace(hour=11)) / 100)
         last = await chat.messages.send(ANN, where, **TEXT)
-    items = (await chat.lists.conversations(BEN))["items"]
-    assert [(i["id"], i["seq"], i["read_seq"], i["unread"]) for i in items] == [
-        (direct, 2, 0, 2),
-        (CHANNEL, 1, 0, 1),
+    items = (await chat.lists.conversations(BEN, after=None, limit=50))["items"]
+    assert [(i["id"], i["seq"], i["read_seq"], i["unread"], i["request"]) for i in items] == [
+        (CHANNEL, 1, 0, 1, False),
+        (direct, 2, 0, 2, True),
     ]
-    assert items[0]["last_message"] == last
-    assert items[0]["member_ids"] == ["1", "2"]
+    assert items[1]["last_message"] == last
+    assert items[1]["member_ids"] == ["1", "2"]
+    await chat.standings.accept(BEN, direct)
+    items = (await chat.lists.conversations(BEN, after=None, limit=50))["items"]
+    assert [item["id"] for item in items] == [direct, CHANNEL]
 
 
 async def test_the_list_of_channels(chat, join):
@@ -190,8 +217,9 @@ async def test_the_list_of_channels(chat, join):
     await channel(chat, "c")
     await channel(chat, "e")
     await chat.membership.invite(ANN, "c", participants=["2"])
+    await chat.standings.accept(BEN, "c")
     for n in range(10, 13):
-        await chat.messages.send(person(n), "a", **TEXT)
+        await join(person(n), "a")
     await begin(chat, "2")
     names, counts, after = [], {}, ""
     while after is not None:
@@ -207,6 +235,69 @@ async def test_a_half_made_conversation_is_nothing(chat, database):
     """What a crash leaves of beginning a conversation gives no access and is in no list."""
     conversation_id = (await begin(chat, "2", "3"))["id"]
     await database["conversations"].delete_one({"_id": conversation_id})
-    assert (await chat.lists.conversations(BEN))["items"] == []
+    assert (await chat.lists.conversations(BEN, after=None, limit=50))["items"] == []
     with pytest.raises(NotFound):
         await chat.messages.send(BEN, conversation_id, **TEXT)
+
+
+async def test_existing_conversations_count_as_accepted(chat, connect, database, clock):
+    """One of before there were requests keeps its id, and its members are contacts."""
+    older = f"c-{uuid.uuid5(uuid.UUID('0b3f6f0e-6f5c-4d2c-9a53-5d1f8f6d8a10'), '1:2').hex}"
+    stored = {"kind": "direct", "listed": False, "member_ids": ["1", "2"], "title": None}
+    stored |= {"created_by": "1", "created_at": clock(), "last_at": clock()}
+    stored |= {"last_seq": 0, "revision": 0}
+    await database["conversations"].insert_one({"_id": older, **stored})
+    for migration in MIGRATIONS:
+        await migration.apply(database)
+    assert (await begin(chat, "2"))["id"] == older
+    ann, ben = await connect(ANN), await connect(BEN)
+    assert [each["status"] for each in ann.take("user_status_change")] == ["available"]
+    (item,) = (await chat.lists.conversations(BEN, after=None, limit=5))["items"]
+    assert (item["id"], item["request"]) == (older, False)
+    group = await begin(chat, "2", title="us", who=ANN)
+    assert [each["conversation"]["request"] for each in ben.take("conversation_added")] == [False]
+    assert group["request"] is False
+
+
+async def test_no_id_of_a_new_conversation_can_be_computed(chat, database):
+    """It is made with a key that the database has made for itself."""
+    made = (await begin(chat, "2"))["id"]
+    assert made == (await begin(chat, "1", who=BEN))["id"]
+    older = uuid.uuid5(uuid.UUID("0b3f6f0e-6f5c-4d2c-9a53-5d1f8f6d8a10"), "1:2").hex
+    assert made != f"c-{older}"
+    key = await database["server_keys"].find_one({"_id": "direct_conversations"})
+    assert len(key["key"]) == 32
+
+
+async def test_an_account_with_a_new_owner_has_no_conversations(chat, connect):
+    """What the former holder was in is not theirs, nor are its requests; others lose nothing."""
+    direct = (await begin(chat, "2"))["id"]
+    group = (await begin(chat, "2", "3", title="us"))["id"]
+    await chat.standings.accept(BEN, group)
+    await channel(chat)
+    await chat.membership.invite(ANN, CHANNEL, participants=["2"])
+    ben = await connect(BEN)
+    await chat.join(BEN, ben, "town")
+    await chat.messages.send(BEN, direct, content="secret", message_type="text")
+    ann = await connect(ANN)
+    ann.take()
+    await chat.standings.depart_from_all("2")
+    assert [left["user_id"] for left in ann.take("member_left")] == ["2"]
+    assert (await chat.lists.conversations(BEN, after=None, limit=9))["items"] == []
+    for conversation_id in (direct, group):
+        with pytest.raises(NotFound):
+            await chat.reading.history(BEN, conversation_id, limit=5)
+        with pytest.raises(NotFound):
+            await chat.standings.accept(BEN, conversation_id)
+    with pytest.raises(Forbidden):
+        await chat.reading.history(BEN, CHANNEL, limit=5)
+    ben = await connect(BEN)
+    ben.take()
+    await chat.messages.send(ANN, direct, **TEXT)
+    assert ben.take() == []
+    assert len((await chat.reading.history(ANN, direct, limit=5))["items"]) == 2
+    assert len((await chat.lists.get(ANN, direct))["members"]) == 1
+    anew = (await begin(chat, "1", who=BEN))["id"]
+    assert anew != direct
+    assert anew == (await begin(chat, "2"))["id"]
+    assert (await chat.reading.history(BEN, anew, limit=5))["items"] == []

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from models.chat import schema
+from models.chat.reactions import MAX_EMOJI, MAX_OF_ACCOUNT
 from models.errors import Conflict, Forbidden, Invalid, NotFound
-from tests.chat_world import ANN, BEN, CAT, CHANNEL, EVE, person
+from tests.chat_world import ANN, BEN, CAT, CHANNEL, EVE, open_channel, person
 
 TEXT = {"content": "hello", "message_type": "text"}
 
@@ -30,7 +32,7 @@ async def test_a_new_message(chat, join):
         "conversation_id": CHANNEL,
         "seq": 1,
         "author_id": "1",
-        "author_email": "user1@example.com",
+        "author_email": None,
         "author_public_id": "1",
         "author_name": "Ann",
         "content": "hello",
@@ -45,7 +47,8 @@ async def test_a_new_message(chat, join):
         "deleted_at": None,
         "revision": 0,
     }
-    assert listener.take() == [sent]
+    joined, told = listener.take()
+    assert (joined["user_id"], told) == ("1", sent)
     assert await chat.messages.get(BEN, sent["id"]) == sent
 
 
@@ -152,6 +155,7 @@ async def test_replies_stay_in_their_conversation(chat, hall):
     first = await send(chat)
     reply = await send(chat, who=BEN, reply_to=first["id"])
     assert reply["reply_to"] == first["id"]
+    await open_channel(chat, hall, "other")
     elsewhere = await send(chat, where="other")
     hall.take()
     for reply_to in (elsewhere["id"], f"{CHANNEL}:0000000099", "x", f"{CHANNEL}:1"):
@@ -166,6 +170,9 @@ async def test_replies_stay_in_their_conversation(chat, hall):
 async def test_mentions_call_the_member(chat, join, connect, spelled):
     """A member is called by name, e-mail, its local part or public id, on all connections."""
     ben, at_home, cat = await join(BEN), await connect(BEN), await join(CAT)
+    for connection in (ben, at_home, cat):
+        connection.take()
+    await send(chat)
     for connection in (ben, at_home, cat):
         connection.take()
     sent = await send(chat, content=f"hey @{spelled}, look")
@@ -221,6 +228,30 @@ async def test_reactions_add_up(chat, join):
     assert [data["emoji"] for data in listener.take("message_unreacted")] == ["👍"]
 
 
+async def test_old_spellings_of_reactions_are_the_same(chat, database):
+    """What stands in a message in another spelling counts as the emoji, once, and is taken back."""
+    sent = await send(chat)
+    stored = {"reactions": ["2:👍\ufe0f", "1:👍", "2:❤"]}
+    await database["chat_messages"].update_one({"_id": sent["id"]}, {"$set": stored})
+    before = await chat.messages.get(ANN, sent["id"])
+    assert before["reactions"] == [
+        {"emoji": "👍", "user_ids": ["2", "1"]},
+        {"emoji": "❤️", "user_ids": ["2"]},
+    ]
+    assert await chat.reactions.react(BEN, sent["id"], emoji="👍") == before
+    shown = await chat.reactions.unreact(BEN, sent["id"], emoji="👍")
+    assert shown["reactions"][0] == {"emoji": "👍", "user_ids": ["1"]}
+
+
+async def test_nothing_to_see_is_no_edit(chat):
+    """A message keeps its text where the new one shows nothing; as sending does."""
+    sent = await send(chat)
+    content = schema.EditMessage().load({"message_id": sent["id"], "content": "\u200b "})["content"]
+    with pytest.raises(Invalid) as refusal:
+        await chat.messages.edit(ANN, sent["id"], content=content)
+    assert refusal.value.fields.keys() == {"content"}
+
+
 async def test_fifty_react_at_once(chat):
     """None of many reactions at once is lost."""
     sent = await send(chat)
@@ -231,10 +262,11 @@ async def test_fifty_react_at_once(chat):
     assert sorted(reaction["user_ids"], key=int) == [str(n) for n in range(10, 60)]
 
 
-async def test_outsiders_find_nothing(chat, hall):
+async def test_outsiders_find_nothing(chat, connect, hall):
     """What is said in a conversation is, to outsiders, not there; nothing they try is told."""
     conversation_id = await group(chat, BEN)
     sent = await send(chat, where=conversation_id)
+    eve = await connect(EVE)
     hall.take()
     for attempt in (
         send(chat, who=EVE, where=conversation_id),
@@ -247,7 +279,7 @@ async def test_outsiders_find_nothing(chat, hall):
         chat.reading.history(EVE, conversation_id, limit=5),
         chat.reading.changed(EVE, conversation_id, after=0, limit=5),
         chat.reading.search(EVE, conversation_id, text="e", limit=5),
-        chat.typing(EVE, conversation_id),
+        chat.typing(EVE, eve, conversation_id),
         chat.lists.get(EVE, conversation_id),
         chat.membership.invite(EVE, conversation_id, participants=["9"]),
     ):
@@ -255,3 +287,22 @@ async def test_outsiders_find_nothing(chat, hall):
             await attempt
     assert hall.take() == []
     assert (await chat.reading.history(BEN, conversation_id, limit=5))["items"] == [sent]
+
+
+async def test_one_account_does_not_fill_a_message(chat):
+    """An account gives a message 20 emoji, all accounts 100 different ones; others still react."""
+    sent = await chat.messages.send(ANN, CHANNEL, **TEXT)
+    emoji = [chr(0x1F600 + n) for n in range(MAX_EMOJI + 1)]
+    for who in range(10, 15):
+        for place in range(MAX_OF_ACCOUNT):
+            given = emoji[(who - 10) * MAX_OF_ACCOUNT + place]
+            await chat.reactions.react(person(who), sent["id"], emoji=given)
+    for who, one_more in ((person(10), emoji[-2]), (BEN, emoji[-1])):
+        with pytest.raises(Conflict) as refused:
+            await chat.reactions.react(who, sent["id"], emoji=one_more)
+        assert refused.value.code == "too_many_reactions"
+    shown = await chat.reactions.react(BEN, sent["id"], emoji=emoji[0])
+    assert shown["reactions"][0]["user_ids"] == ["10", "2"]
+    await chat.reactions.unreact(person(10), sent["id"], emoji=emoji[1])
+    shown = await chat.reactions.react(person(10), sent["id"], emoji=emoji[-2])
+    assert len(shown["reactions"]) == MAX_EMOJI - 1

@@ -35,7 +35,7 @@ def test_a_channel_is_a_conversation():
     assert schema.ReadMessage().load(WHICH) == {**WHICH, "conversation_id": None}
 
 
-@pytest.mark.parametrize("content", ["x", "Phở 🍜", "two\nlines\t", "<b>", "x" * 10_000, "\u202e"])
+@pytest.mark.parametrize("content", ["x", "Phở 🍜", "two\nlines\t", "<b>", "x" * 10_000, "\u202ex"])
 def test_content_that_is_text(content):
     """Any text passes unchanged."""
     assert schema.SendMessage().load(MESSAGE | {"content": content})["content"] == content
@@ -116,9 +116,10 @@ def test_refused_by_field(name, payload, fields):
 
 
 def test_a_picture_needs_no_words():
-    """Only a message with attachments may have no content."""
+    """A picture has attachments, with or without words; a text has words."""
     picture = {**WHERE, "message_type": "image"}
     assert schema.SendMessage().load(picture | {"attachments": ["x"]})["content"] == ""
-    assert errors("SendMessage", picture) == {"content"}
-    linked = schema.SendMessage().load(picture | {"content": "https://example.com/a.png"})
-    assert linked["attachments"] == []
+    assert errors("SendMessage", picture) == {"attachments"}
+    linked = picture | {"content": "https://example.com/a.png"}
+    assert errors("SendMessage", linked) == {"attachments"}
+    assert errors("SendMessage", WHERE) == {"content"}

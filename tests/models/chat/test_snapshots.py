@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import pytest
 
-from models.chat.records import person_of
 from models.errors import DomainError
 from tests.chat_world import ANN, BEN, CAT, CHANNEL, chat_on
 
@@ -80,7 +79,7 @@ class View:
         self.present.pop(data["user_id"], None)
 
     def shown(self):
-        """Give all of it in a form that can be compared."""
+        """Return all of it in a form that can be compared."""
         latest = sorted(self.messages.values(), key=lambda message: message["seq"])[-50:]
         return {
             "messages": [_comparable(message) for message in latest],
@@ -142,7 +141,7 @@ class Life:
 
     async def _come(self, who, message_id, emoji):
         connection = self.hall.connect(who)
-        await self.chat.presence.arrived(connection, person_of(who))
+        await self.chat.presence.arrived(connection, who.account_id)
         self.connections.append(connection)
         await self.chat.join(who, connection, self.where)
 
@@ -158,9 +157,9 @@ class Life:
 
 
 async def watch(chat, hall, where):
-    """Give a connection of somebody else who has joined, and the view it began with."""
+    """Return a connection of somebody else who has joined, and the view it began with."""
     watcher = hall.connect(ANN)
-    await chat.presence.arrived(watcher, person_of(ANN))
+    await chat.presence.arrived(watcher, ANN.account_id)
     snapshot = await chat.join(ANN, watcher, where)
     return watcher, View(snapshot)
 
@@ -173,6 +172,8 @@ async def test_snapshot_and_events_are_a_fresh_snapshot(chat, hall, kind, seed):
     if kind == "group":
         made = await chat.membership.create_conversation(ANN, participants=["2", "3"], title="us")
         where = made["id"]
+        for who in (BEN, CAT):
+            await chat.standings.accept(who, where)
     life = Life(chat, hall, where, seed)
     watching = [await watch(chat, hall, where)]
     for _ in range(12):

@@ -21,13 +21,18 @@ class Dying:
     def __getitem__(self, name: str) -> "_Collection":
         return _Collection(self._database[name], self)
 
-    async def publish(self, event: Event, *rooms: str) -> None:
-        await self._publisher.publish(event, *rooms)
+    async def publish(self, event: Event, *rooms: str, except_room: str | None = None) -> None:
+        await self._publisher.publish(event, *rooms, except_room=except_room)
         self.done()
 
     def done(self) -> None:
         self._left -= 1
-        if not self._left:
+        if self._left <= 0:
+            raise Died
+
+    def check(self) -> None:
+        """Let nothing happen any more after the process has died."""
+        if self._left <= 0:
             raise Died
 
 
@@ -42,6 +47,7 @@ class _Collection:
             return operation
 
         async def write(*args, **options):
+            self._dying.check()
             result = await operation(*args, **options)
             self._dying.done()
             return result

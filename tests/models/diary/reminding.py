@@ -8,8 +8,8 @@ import asyncio
 import sys
 
 from app.settings import Settings
-from app.store import open_store
-from models.diary.reminders import Reminders
+from app.storage import open_store
+from models.diary.tasks.reminders import Reminders
 from models.diary.zones import Zones
 from models.notifications.push import NoPush
 from models.times import now
@@ -21,10 +21,10 @@ async def main() -> None:
     store = await open_store(Settings.from_env())
     publisher = RecordingPublisher()
     zones = Zones(People().find, now)
-    await Reminders(store.database, publisher, NoPush(), zones, now).tell_due()
+    await Reminders(store.database, publisher, NoPush(), zones, now).publish_due()
     await store.close()
     for data, _ in publisher.take("task.due"):
-        sys.stdout.write(f"{data['id']}\n")
+        sys.stdout.write(f"{data['reminder_id']}\n")
 
 
 if __name__ == "__main__":

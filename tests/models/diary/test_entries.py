@@ -1,12 +1,13 @@
 """Entries: written about days, found again, told to their owner, and nobody else's business."""
 
 import asyncio
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from models.diary.entries import Entries
-from models.diary.entries_schema import SearchEntries
+from models.diary.entries.operations import Entries
+from models.diary.entries.schema import SearchEntries
 from models.diary.zones import Zones
 from models.errors import Conflict, Invalid, NotFound
 from models.pages import Position
@@ -73,17 +74,39 @@ TODAY = [
 
 
 async def test_today_is_where_the_owner_lives(entries, people, clock):
-    """An entry is about the owner's present day; tomorrow there is still to come."""
+    """An entry is about the owner's present day, unless it says of which."""
     for zone, moment, today in TODAY:
         people.settle("1", time_zone=zone)
         clock.moment = moment.replace(tzinfo=UTC)
         assert (await entries.create(ANN, text="x"))["date"] == today, (zone, moment)
-        tomorrow = date.fromisoformat(today) + timedelta(days=1)
-        with pytest.raises(Invalid) as refusal:
-            await entries.create(ANN, text="x", date=tomorrow)
-        assert refusal.value.fields.keys() == {"date"}
     earlier = await entries.create(ANN, text="x", date=date(1999, 12, 31))
     assert earlier["date"] == "1999-12-31"
+
+
+@pytest.mark.parametrize(
+    ("moment", "last"),
+    [
+        # Half past midnight in Hanoi, of an account that has no time zone yet.
+        (datetime(2026, 3, 1, 17, 30), "2026-03-02"),
+        # The last minute before a day begins in Kiritimati, 14 hours ahead, and its first.
+        (datetime(2026, 3, 1, 9, 59), "2026-03-01"),
+        (datetime(2026, 3, 1, 10), "2026-03-02"),
+    ],
+)
+async def test_what_is_today_somewhere_is_not_to_come(entries, clock, moment, last):
+    """Any date that a calendar on earth shows now is taken, written and changed; none after it."""
+    clock.moment = moment.replace(tzinfo=UTC)
+    day = date.fromisoformat(last)
+    entry = await entries.create(ANN, text="x", date=day)
+    assert entry["date"] == last
+    assert (await entries.update(ANN, entry["id"], date=day))["date"] == last
+    for write in (
+        entries.create(ANN, text="x", date=day + timedelta(days=1)),
+        entries.update(ANN, entry["id"], date=day + timedelta(days=1)),
+    ):
+        with pytest.raises(Invalid) as refusal:
+            await write
+        assert refusal.value.fields.keys() == {"date"}
 
 
 async def test_moving_does_not_move_dates(entries, people, clock):
@@ -113,7 +136,7 @@ async def test_a_late_repeat_does_not_bring_a_deleted_entry_back(entries, databa
     entry = await entries.create(ANN, text="secret", tags=["private"], client_id="abc")
     await entries.delete(ANN, entry["id"])
     with pytest.raises(Conflict) as refusal:
-        await entries.create(ANN, text="secret", client_id="abc")
+        await entries.create(ANN, text="secret", tags=["private"], client_id="abc")
     assert refusal.value.code == "entry_deleted"
     left = await database["diary_entries"].find({}).to_list(None)
     assert "secret" not in repr(left)
@@ -146,7 +169,7 @@ async def test_changed(entries, publisher, clock):
     assert texts(await entries.search(ANN, text="two")) == ["two"]
     assert texts(await entries.search(ANN, text="one")) == []
     with pytest.raises(Invalid):
-        await entries.update(ANN, entry["id"], date=date(2026, 3, 2))
+        await entries.update(ANN, entry["id"], date=date(2026, 3, 3))
 
 
 async def test_nothing_changed(entries, publisher):
@@ -159,7 +182,6 @@ async def test_nothing_changed(entries, publisher):
     assert publisher.take() == []
 
 
-@pytest.mark.atomic
 async def test_deleted_once(entries, publisher):
     """Of many deletes at once one succeeds and is told, with a version above all others."""
     entry = await entries.create(ANN, text="x")
@@ -178,7 +200,6 @@ async def test_deleted_once(entries, publisher):
             await refused
 
 
-@pytest.mark.atomic
 async def test_two_devices_change_different_things(entries):
     """Changes to different parts at once are all kept, each with a version of its own."""
     entry = await entries.create(ANN, text="x")
@@ -260,6 +281,10 @@ SEARCHED = [
     ("ΟΔΥΣΣΕΥΣ", "οδυσσευς", True),
     ("N\u0103m m\u1edbi", "na\u0306m mo\u031b\u0301i", True),
     ("thức dậy 5 giờ", "THỨC", True),
+    ("ở Hà Nội", unicodedata.normalize("NFD", "hà nội"), True),
+    (unicodedata.normalize("NFD", "ở Hà Nội"), "Hà Nội", True),
+    ("ở Hà Nội", "Ha Noi", False),
+    ("I don\u2019t", "DON'T", True),
     ("line one\nline two", "ONE", True),
     ("100 % (really?)", "% (REALLY?)", True),
     (r"C:\new.*[x]^$|{2}", r"\NEW.*[X]^$|{2}", True),
@@ -282,6 +307,23 @@ async def test_searched_as_it_is_written(entries):
         wanted = SearchEntries().load({"text": wanted})["text"]
         answer = texts(await entries.search(who, text=wanted))
         assert answer == ([written] if found else []), wanted
+
+
+async def test_searched_among_some(entries, clock):
+    """A search finds among the days, the mood and the tag that are asked for, as a list does."""
+    for day, mood, tags in ((1, 5, ["sea"]), (2, 5, []), (2, 1, ["sea"]), (3, 5, ["sea"])):
+        date_ = date(2026, 2, day)
+        await entries.create(ANN, text=f"walk {day}{mood}", mood=mood, tags=tags, date=date_)
+        clock.move(MINUTE)
+
+    async def found(**which):
+        return texts(await entries.search(ANN, text="walk", **which))
+
+    assert await found() == ["walk 35", "walk 21", "walk 25", "walk 15"]
+    assert await found(tag="sea", mood=5) == ["walk 35", "walk 15"]
+    assert await found(to=date(2026, 2, 2), mood=5) == ["walk 25", "walk 15"]
+    assert await found(from_=date(2026, 2, 2), to=date(2026, 2, 2), tag="sea") == ["walk 21"]
+    assert texts(await entries.search(ANN, text="swim", tag="sea")) == []
 
 
 async def test_searched_by_tag_and_page(entries, clock):
@@ -333,7 +375,7 @@ async def test_lists_have_the_owners_only(entries, people, clock):
         assert await page == nobody
     assert await entries.tags(stranger) == {"items": []}
     assert await entries.active_dates("3") == set()
-    assert await entries.export("3") == []
+    assert [entry async for entry in entries.export("3")] == []
     assert await entries.moods("3", date(1900, 1, 1), date(2100, 1, 1)) == []
     assert texts(await entries.list(EVE)) == ["not yours"]
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from marshmallow import ValidationError
 
-from models.diary.entries_schema import (
+from models.diary.entries.schema import (
     ChangeEntry,
     CreateEntry,
     ListEntries,
@@ -29,6 +29,7 @@ def test_defaults():
     assert UpdateEntry().load({"entry_id": ENTRY_ID, "mood": None}) == {
         "entry_id": ENTRY_ID,
         "mood": None,
+        "if_version": None,
     }
 
 
@@ -79,7 +80,7 @@ def test_everything_said():
         ("date", 5),
         ("client_id", ""),
         ("client_id", "a b"),
-        ("client_id", "x" * 65),
+        ("client_id", "x" * 129),
         ("account_id", "2"),
     ],
 )

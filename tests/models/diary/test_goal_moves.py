@@ -5,8 +5,9 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.diary import goal_moves, goal_records
-from models.diary.thousandths import parse
+from models.diary.fixed_point import parse
+from models.diary.goals import moves as goal_moves
+from models.diary.goals import records as goal_records
 from tests.diary_world import ANN, SIGNED_UP
 
 TARGETS = st.integers(1, 50_000)
@@ -33,7 +34,7 @@ def test_numbers(target, amounts):
         more = parse(amount / 1000)
         goal = after(goal, goal_moves.with_current(goal, goal["current"] + more))
         expected = max(Fraction(0), expected + Fraction(amount, 1000))
-        shown = goal_records.goal_json(goal)
+        shown = goal_records.goal_view(goal, "1")
         assert Fraction(str(shown["current"])) == expected
         assert shown["done"] == (shown["progress"] == 1) == (expected >= Fraction(target, 1000))
         assert shown["done"] == (shown["completed_at"] is not None)
@@ -52,7 +53,7 @@ def test_steps(count, moves):
         step = n % count
         goal = after(goal, goal_moves.with_step(goal, ids[step], done))
         (expected.add if done else expected.discard)(step)
-        shown = goal_records.goal_json(goal)
+        shown = goal_records.goal_view(goal, "1")
         assert [item["id"] for item in shown["steps"]] == ids
         assert {n for n, item in enumerate(shown["steps"]) if item["done"]} == expected
         assert shown["progress"] == len(expected) * 10_000 // count / 10_000

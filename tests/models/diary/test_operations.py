@@ -3,19 +3,22 @@
 import asyncio
 import json
 import random
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import date, timedelta
 
 import pytest
 
+from models.accounts.lookups import Lookups
 from models.diary.operations import Diary
-from models.errors import DomainError, NotFound
+from models.errors import Conflict, DomainError, NotFound, TooManyRequests
+from models.exports import Slots
 from models.idempotency import Answer, Idempotency
 from models.notifications.push import NoPush
 from tests.chat_world import Hall
-from tests.diary_world import ANN, BEN, EVE, People
+from tests.diary_world import ANN, BEN, EVE, People, always
 from tests.stories_world import person
 
+MUCH = 1_000_000
 MINUTE = timedelta(minutes=1)
 
 
@@ -41,6 +44,8 @@ async def diary(database, hall, people, clock):
         push=NoPush(),
         generator=None,
         motivations_per_minute=1000,
+        lookups=Lookups(10_000),
+        may_add_at_once=always,
         clock=clock,
     )
     await made.prepare()
@@ -48,7 +53,7 @@ async def diary(database, hall, people, clock):
 
 
 async def live(diary, who, friend):
-    """Fill a diary with something of each kind that says whose it is; gives its goals' ids."""
+    """Fill a diary with something of each kind that says whose it is; returns its goals' ids."""
     mark = f"of {who.account_id}"
     entry = await diary.entries.create(who, text=f"kept {mark}", mood=4, tags=[mark])
     gone = await diary.entries.create(who, text=f"gone {mark}", client_id="abc")
@@ -75,7 +80,7 @@ async def live(diary, who, friend):
 async def test_export_has_everything(diary):
     """All that the parts show is in one JSON document, completions of deleted tasks included."""
     ann, ben = await live(diary, ANN, BEN), await live(diary, BEN, ANN)
-    found = json.loads(json.dumps(await diary.export(ANN)))
+    found = await diary.export(ANN, max_bytes=MUCH)
     assert found.pop("exported_at") == "2026-03-01T12:00:00.000Z"
     assert found.pop("settings") == {"time_zone": "Europe/Berlin", "language": "vi"}
     completions = found.pop("completions")
@@ -95,12 +100,53 @@ async def test_export_has_everything(diary):
 
 async def test_export_of_nothing(diary):
     """An empty diary is a document with empty lists; without an account there is none."""
-    found = await diary.export(EVE)
-    assert found["goals"] == {"owned": [], "shared": []}
+    found = await diary.export(EVE, max_bytes=MUCH)
+    assert found["goals"] == {"owned": [], "shared": [], "invitations": []}
     for part in ("entries", "tasks", "completions", "motivations"):
         assert found[part] == []
     with pytest.raises(NotFound):
-        await diary.export(person("nobody"))
+        await diary.export(person("nobody"), max_bytes=MUCH)
+
+
+async def test_an_export_is_bounded(diary):
+    """What has more bytes than asked for is not built: reading ends where that is known."""
+    await live(diary, ANN, BEN)
+    whole = await diary.export(ANN, max_bytes=MUCH)
+    size = len(json.dumps(whole, ensure_ascii=False).encode())
+    for more in ("a" * 1000, "b" * 1000):
+        await diary.entries.create(ANN, text=more)
+    with pytest.raises(Conflict) as refused:
+        await diary.export(ANN, max_bytes=size)
+    assert refused.value.code == "answer_too_long"
+    assert len((await diary.export(ANN, max_bytes=MUCH))["entries"]) == 3
+
+
+async def test_exports_at_the_same_time(diary):
+    """One for each account; the place is free again however the reading ends."""
+    await live(diary, ANN, BEN)
+    async with diary.reading(ANN) as reading:
+        assert [entry async for entry in reading["entries"]]
+        with pytest.raises(TooManyRequests) as refused:
+            await diary.export(ANN, max_bytes=MUCH)
+        assert (refused.value.code, refused.value.retry_after_s) == ("export_under_way", 5.0)
+        await diary.export(BEN, max_bytes=MUCH)
+    with pytest.raises(Conflict):
+        await diary.export(ANN, max_bytes=1)
+    assert await diary.export(ANN, max_bytes=MUCH)
+
+
+def test_slots_of_all():
+    """The places of all accounts together are bounded, too, and nothing is kept of those left."""
+    slots = Slots(2, 3)
+    with ExitStack() as stack:
+        for account_id in ("1", "1", "2"):
+            stack.enter_context(slots.taken(account_id))
+        for account_id in ("1", "3"):
+            with pytest.raises(TooManyRequests), slots.taken(account_id):
+                pass
+    with slots.taken("3"):
+        pass
+    assert slots.total == 0
 
 
 async def test_nothing_is_left(diary, database, hall, clock):
@@ -289,7 +335,6 @@ class Life:
         return self.diary.goals.delete(who, goal_id)
 
 
-@pytest.mark.atomic
 @pytest.mark.parametrize("seed", range(2))
 async def test_snapshot_and_events_are_a_fresh_snapshot(diary, hall, clock, seed):
     """A listing from any moment, with what was told since in whatever order, is a fresh one."""

@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from models.diary import reminders as module
-from models.diary.reminders import KEPT, PATIENCE, Reminders
-from models.diary.tasks import Tasks
+from models.collections import retention_of
+from models.diary.tasks import reminders as module
+from models.diary.tasks.operations import Tasks
+from models.diary.tasks.reminders import PATIENCE, Reminders
 from models.diary.zones import Zones
 from models.rooms import user_room
 from tests.diary_world import ANN, BEN, People
@@ -33,7 +34,7 @@ class Devices:
     def __init__(self):
         self.messages = []
 
-    def queue(self, account_id, message):
+    def queue(self, account_id, message, **_):
         self.messages.append((account_id, json.loads(message)))
         return True
 
@@ -62,7 +63,7 @@ async def tasks(database, people, clock):
 
 @pytest.fixture
 def open_reminders(database, publisher, people, devices, clock):
-    """Give the reminders of a process."""
+    """Return the reminders of a process."""
 
     def open_reminders(database=database, publisher=publisher):
         return Reminders(database, publisher, devices, Zones(people.find, clock), clock)
@@ -79,10 +80,10 @@ async def reminders(open_reminders):
 
 @pytest.fixture
 def due_at(reminders, publisher):
-    """Let a minute's turn come; gives when the tasks that it told fell due."""
+    """Let a minute's turn come; returns when the tasks that it told fell due."""
 
     async def due_at():
-        await reminders.tell_due()
+        await reminders.publish_due()
         return [data["due_at"] for data, _ in publisher.take("task.due")]
 
     return due_at
@@ -96,18 +97,23 @@ async def test_a_due_task_is_told_once(tasks, reminders, publisher, devices, clo
     """At its minute the owner is told, live and by push, and then never again."""
     task = await tasks.create(ANN, title="Call 📞", due_date=TODAY, due_time=time(12, 30))
     clock.moment = at("2026-03-01T12:29:59.999")
-    await reminders.tell_due()
+    await reminders.publish_due()
     assert publisher.published == []
     clock.moment = at("2026-03-01T12:30")
-    await reminders.tell_due()
+    await reminders.publish_due()
     name = f"{task['id']}:2026-03-01T12:30"
-    told = {"id": name, "task": task, "due_at": "2026-03-01T12:30:00.000Z"}
+    told = {
+        "reminder_id": name,
+        "task_id": task["id"],
+        "task": task,
+        "due_at": "2026-03-01T12:30:00.000Z",
+    }
     assert publisher.take("task.due") == [(told, (user_room("1"),))]
     message = {"id": name, "type": "task.due", "title": "Call 📞", "link": ""}
     assert devices.messages == [("1", message | {"message": "2026-03-01 12:30"})]
     for _ in range(3):
         clock.move(DAY)
-        await reminders.tell_due()
+        await reminders.publish_due()
     assert publisher.published == []
 
 
@@ -209,21 +215,19 @@ async def test_a_repetition_and_a_move(tasks, people, due_at, clock):
     assert await due_at() == ["2026-03-02T14:00:00.000Z"]
 
 
-@pytest.mark.atomic
 async def test_processes_side_by_side(tasks, open_reminders, publisher, monkeypatch):
     """Of two that tell at once, one tells each reminder, whatever pages they read."""
     monkeypatch.setattr(module, "_AT_ONCE", 4)
     made = [
         await tasks.create(who, title="t", due_date=TODAY) for who in (ANN, BEN) for _ in range(5)
     ]
-    await asyncio.gather(open_reminders().tell_due(), open_reminders().tell_due())
+    await asyncio.gather(open_reminders().publish_due(), open_reminders().publish_due())
     told = [data["task"]["id"] for data, _ in publisher.take("task.due")]
     assert sorted(told) == sorted(task["id"] for task in made)
-    await open_reminders().tell_due()
+    await open_reminders().publish_due()
     assert publisher.published == []
 
 
-@pytest.mark.atomic
 async def test_two_real_processes(environment, tasks):
     """Two processes that start at once tell each reminder in one of them."""
     made = [await tasks.create(ANN, title=str(n), due_date=TODAY) for n in range(12)]
@@ -251,21 +255,21 @@ async def test_a_process_that_dies(tasks, reminders, open_reminders, database, p
         task = await tasks.create(ANN, title=str(step), due_date=TODAY)
         dying = Dying(database, publisher, after=step)
         try:
-            await open_reminders(dying, dying).tell_due()
+            await open_reminders(dying, dying).publish_due()
             finished = True
         except Died:
             pass
-        before = [data["id"] for data, _ in publisher.take("task.due")]
-        await reminders.tell_due()
+        before = [data["reminder_id"] for data, _ in publisher.take("task.due")]
+        await reminders.publish_due()
         assert publisher.published == [], "nobody takes over at once: it may be under way"
         clock.move(PATIENCE)
-        await reminders.tell_due()
-        later = [data["id"] for data, _ in publisher.take("task.due")]
+        await reminders.publish_due()
+        later = [data["reminder_id"] for data, _ in publisher.take("task.due")]
         name = f"{task['id']}:2026-03-01T09:00"
         # Claimed; told; noted as told; moved on.
         assert (before, later) == {1: ([], [name]), 2: ([name], [name])}.get(step, ([name], []))
         clock.move(PATIENCE)
-        await reminders.tell_due()
+        await reminders.publish_due()
         assert publisher.published == []
     assert step == 5
 
@@ -287,11 +291,11 @@ async def test_completed_while_it_is_claimed(tasks, open_reminders, database, pu
                 collection.insert_one = meanwhile
             return collection
 
-    await open_reminders(Completing(database, publisher, after=0)).tell_due()
+    await open_reminders(Completing(database, publisher, after=1_000)).publish_due()
     assert publisher.published == []
     # And when it is opened again, it is.
     await tasks.reopen(ANN, task["id"])
-    await open_reminders().tell_due()
+    await open_reminders().publish_due()
     assert len(publisher.take("task.due")) == 1
 
 
@@ -306,7 +310,7 @@ async def test_one_that_cannot_be_told(tasks, open_reminders, database, publishe
             await super().publish(event, *rooms)
 
     choosy = Choosy()
-    await open_reminders(publisher=choosy).tell_due()
+    await open_reminders(publisher=choosy).publish_due()
     assert [data["task"] for data, _ in choosy.take()] == [made[1]]
     assert "bad" not in caplog.text, "the log is no place for a diary"
 
@@ -316,7 +320,7 @@ async def test_forgetting(tasks, reminders, database, clock):
     await tasks.create(ANN, title="t", due_date=TODAY)
     await reminders.sweep()
     assert await database["diary_reminders"].count_documents({}) == 1
-    clock.move(KEPT)
+    clock.move(retention_of("diary_reminders").duration)
     await tasks.create(BEN, title="t", due_date=TODAY)
     await reminders.sweep()
     [kept] = await database["diary_reminders"].find({}).to_list(None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.diary.repeats import DAILY, NONE, WEEKLY, all_due, latest_due, next_due
+from models.diary.tasks.repeats import DAILY, NONE, WEEKLY, all_due, latest_due, next_due
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 1, 1))
 SPANS = st.integers(0, 400).map(lambda days: timedelta(days=days))

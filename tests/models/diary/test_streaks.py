@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.diary.streaks import Streaks, streaks
+from models.diary.summary.streaks import Streaks, streaks
 from models.diary.zones import local_date
 
 DAY = timedelta(days=1)
@@ -20,7 +20,7 @@ TODAY = date(2026, 3, 20)
 
 
 def days(*numbers: int) -> set[date]:
-    """Give days of March 2026."""
+    """Return days of March 2026."""
     return {date(2026, 3, number) for number in numbers}
 
 

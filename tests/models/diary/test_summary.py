@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 from marshmallow import ValidationError
 
-from models.diary.entries import Entries
-from models.diary.figures import Figures
-from models.diary.goals import Goals
-from models.diary.summary import Summary
-from models.diary.summary_schema import SummaryQuery
-from models.diary.tasks import Tasks
+from models.diary.entries.operations import Entries
+from models.diary.goals.operations import Goals
+from models.diary.summary.figures import Figures
+from models.diary.summary.operations import Summary
+from models.diary.summary.schema import SummaryQuery
+from models.diary.tasks.operations import Tasks
 from models.diary.zones import Zones, moment_of
-from tests.diary_world import ANN, EVE, People
+from tests.diary_world import ANN, EVE, People, friends
 from tests.stories_world import RecordingPublisher
 
 DAY = timedelta(days=1)
@@ -27,7 +27,7 @@ class World:
         self.zones = Zones(people.find, clock)
         self.entries = Entries(database, publisher, self.zones, clock)
         self.tasks = Tasks(database, publisher, self.zones, clock=clock)
-        self.goals = Goals(database, publisher, people.find, clock)
+        self.goals = Goals(database, publisher, friends(people.find), people.find, clock)
         self.summary = Summary(self.entries, self.tasks, Figures(database), self.zones, clock)
 
     async def be(self, day: str, at: str = "12:00"):
@@ -163,7 +163,13 @@ async def test_weeks_back(world):
     assert [week["entries"] for week in answer["weeks"]] == [0, 2, 0, 1]
     assert [week["mood"] for week in answer["weeks"]] == [None, 1.5, None, 5.0]
     assert answer["week"] == answer["weeks"][-1]
-    assert column(answer, "date")[0] == "2026-03-16"
+    assert column(answer, "date")[0] == "2026-02-23"
+    assert column(answer, "date")[-1] == "2026-03-22"
+    assert len(column(answer, "date")) == 28
+    assert [day for day in answer["days"] if day["entries"]] == [
+        {"date": date, "entries": 1, "mood": mood, "tasks_due": 0, "tasks_completed": 0}
+        for date, mood in (("2026-03-02", 1.0), ("2026-03-08", 2.0), ("2026-03-16", 5.0))
+    ]
 
 
 async def test_goals_that_moved(world):

@@ -5,8 +5,8 @@ from datetime import date, time
 import pytest
 from marshmallow import ValidationError
 
-from models.diary.goals_schema import AddProgress, ChangeGoal, CreateGoal
-from models.diary.tasks_schema import ChangeTask, CreateTask, ListTasks
+from models.diary.goals.schema import AddProgress, ChangeGoal, CreateGoal
+from models.diary.tasks.schema import ChangeTask, CreateTask, ListTasks
 
 
 def test_a_task_as_it_is_sent():
@@ -41,7 +41,7 @@ def test_a_task_as_it_is_sent():
         ),
         ("priority", "urgent"),
         ("repeat", "monthly"),
-        *(("client_id", wrong) for wrong in ("", "a b", "x" * 65, "a\n", 7)),
+        *(("client_id", wrong) for wrong in ("", "a b", "x" * 129, "a\n", 7)),
     ],
 )
 def test_what_a_task_is_not(field, value):

@@ -10,10 +10,13 @@ import signal
 import sys
 from typing import Any
 
-import app.store
 from app.settings import Settings
+from app.storage import open_store
+from app.storage.embedded.collection import EmbeddedCollection
+from app.storage.mongodb import MotorCollection
 from tests.market_world import BUYER, SIZE, build_market
 
+COLLECTION = MotorCollection if "MONGODB_URI" in os.environ else EmbeddedCollection
 WRITES = ("insert_one", "update_one", "find_one_and_update", "delete_one", "delete_many")
 
 
@@ -22,7 +25,7 @@ def die_after(last: int) -> None:
     written = 0
 
     def counting(name: str) -> None:
-        original = getattr(app.store._Collection, name)
+        original = getattr(COLLECTION, name)
 
         async def write(*args: Any, **options: Any) -> Any:
             nonlocal written
@@ -32,14 +35,14 @@ def die_after(last: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 
-        setattr(app.store._Collection, name, write)
+        setattr(COLLECTION, name, write)
 
     for name in WRITES:
         counting(name)
 
 
 async def bid(product_id: str) -> None:
-    store = await app.store.open_store(Settings.from_env())
+    store = await open_store(Settings.from_env())
     market = build_market(store.database)
     await market.trading.place(BUYER, "bid", product_id=product_id, size=SIZE, price=20_000)
     await store.close()

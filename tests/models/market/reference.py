@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+REFUSED = "refused"
+
 
 @dataclass
 class Waiting:
@@ -21,16 +23,21 @@ class ReferenceBook:
         self.waiting = []
 
     def place(self, name, side, account, price, ends, now):
-        """Give (name of the other, price) of the trade, or None when the offer waits."""
+        """Return (name of the other, price) of the trade, None when the offer waits.
+
+        `REFUSED` when it would wait beside an offer of the same account that it meets.
+        """
         sign = 1 if side == "bid" else -1
-        met = [
+        crossed = [
             other
             for other in self.waiting
             if other.side != side
-            and other.account != account
             and other.price * sign <= price * sign
             and (other.ends is None or other.ends > now)
         ]
+        met = [other for other in crossed if other.account != account]
+        if crossed and not met:
+            return REFUSED
         if not met:
             self.waiting.append(Waiting(name, side, account, price, ends))
             return None

@@ -17,7 +17,9 @@ from models.market.money import MAX_CENTS, parse, to_decimal, to_price_tag
         ("220.00", 22_000),
         ("0.01", 1),
         ("0.1", 10),
+        (1, 100),
         (220, 22_000),
+        (1_000_000, MAX_CENTS),
         ("1000000.00", MAX_CENTS),
     ],
 )

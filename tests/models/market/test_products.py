@@ -1,6 +1,7 @@
 """Products, and the sales that are shown of them."""
 
 import asyncio
+import unicodedata
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from models.errors import Conflict, Forbidden, NotFound
 from models.market.operators import Operators
 from models.market.products import Products
 from models.pages import Position
-from tests.market_world import BUYER, OPERATOR, SELLER, SHOE, add_shoe, build_market
+from tests.market_world import BUYER, GOOD_CARD, OPERATOR, SELLER, SHOE, add_shoe, build_market
 
 
 async def test_a_product_is_added_and_read(market):
@@ -21,7 +22,6 @@ async def test_a_product_is_added_and_read(market):
         await market.products.get("2")
 
 
-@pytest.mark.atomic
 async def test_a_sku_belongs_to_one_product(market):
     """Of ten who add one SKU at once, in any case, one does; its own repeat gives it again."""
     answers = await asyncio.gather(
@@ -46,7 +46,8 @@ async def test_a_product_lost_between_two_writes_comes_back(market, database):
     product = await market.products.create(OPERATOR, **SHOE, operation_id="a")
     await database["market_products"].delete_one({"_id": product["id"]})
     assert await market.products.create(OPERATOR, **SHOE, operation_id="a") == product
-    assert (await market.products.search())["items"] == [product]
+    (listed,) = (await market.products.search())["items"]
+    assert listed | product == listed
 
 
 async def test_products_are_added_by_operators(database, clock):
@@ -67,10 +68,20 @@ async def test_products_are_found_by_parts_of_name_and_sku(market, clock):
         page = await market.products.search(**query)
         return [product["sku"] for product in page["items"]]
 
+    await market.products.create(
+        OPERATOR,
+        name=unicodedata.normalize("NFD", "Hà Nội"),
+        sku="D1",
+        sizes=["9"],
+        operation_id="D",
+    )
+    for spelled in ("NFC", "NFD"):
+        assert await found(q=unicodedata.normalize(spelled, "HÀ NỘI d")) == ["D1"]
+    assert await found(q="Ha Noi") == []
     assert await found(q="sAMBA") == ["C1", "A.1"]
     assert await found(q="a.1") == ["A.1"]
     assert await found(q=".*") == []
-    page = await market.products.search(limit=2)
+    page = await market.products.search(limit=3)
     assert await found(limit=2, after=Position.from_text(page["next"])) == ["A.1"]
 
 
@@ -80,7 +91,8 @@ async def test_sales_and_the_prices_of_days(market, shoe, clock, database):
     async def sell(dollars, size="US 9"):
         where = {"product_id": shoe, "size": size, "price": dollars * 100}
         await market.trading.place(SELLER, "ask", **where)
-        await market.trading.place(BUYER, "bid", **where)
+        order_id = (await market.trading.place(BUYER, "bid", **where))["order_id"]
+        await market.orders.pay(BUYER, order_id, card_number=GOOD_CARD, operation_id=order_id)
         clock.move(timedelta(minutes=1))
 
     for dollars in (200, 250, 190, 210):
@@ -116,6 +128,12 @@ async def test_entries_carried_out_twice_count_once(market, database, clock):
         await market.trading.place(BUYER, "bid", **where, price=dollars * 100)
     ask = await market.trading.place(SELLER, "ask", **where, price=99_900)
     await market.trading.cancel(SELLER, "ask", ask["id"])
+    soon = clock() + timedelta(minutes=1)
+    for dollars in (300, 301):
+        price = dollars * 100
+        await market.trading.place(SELLER, "ask", **where, price=price, expires_at=soon)
+    clock.move(timedelta(minutes=1))
+    assert await market.trading.sweep() == 2
     names = ("market_offers", "market_orders", "market_sales", "market_days")
 
     async def everything():
@@ -125,3 +143,50 @@ async def test_entries_carried_out_twice_count_once(market, database, clock):
     await database["market_books"].update_one({"_id": f"{product}:US 9"}, {"$set": {"done": 0}})
     await build_market(database, clock=clock).prepare()
     assert await everything() == before
+
+
+async def test_words_are_found_in_any_order(market):
+    """All words of a query have to be there, wherever and however they are written."""
+    await market.products.create(
+        OPERATOR, name="Nike Air Jordan 1 Café", sku="AJ1-X", sizes=["9"], operation_id="x"
+    )
+    for q, count in (
+        ("jordan nike", 1),
+        ("  1   AIR ", 1),
+        ("aj1-x jor", 1),
+        ("cafe\u0301 \uff4e\uff49\uff4b\uff45", 1),
+        ("nike samba", 0),
+        ("nike .*", 0),
+    ):
+        assert len((await market.products.search(q=q))["items"]) == count, q
+
+
+async def test_the_list_has_the_prices_of_each_size(market, shoe, clock, database):
+    """Lowest ask, highest bid and last sale follow every change, those of other processes too."""
+    other = build_market(database, clock=clock)
+
+    async def quotes():
+        (product,) = (await market.products.search())["items"]
+        return {quote.pop("size"): quote for quote in product["quotes"]}
+
+    nothing = {"lowest_ask": None, "highest_bid": None, "last_sale": None}
+    assert await quotes() == {"US 9": nothing, "US 10": nothing}
+    where = {"product_id": shoe, "size": "US 9"}
+    soon = clock() + timedelta(minutes=1)
+    asks = [
+        await made.trading.place(SELLER, "ask", **where, price=dollars * 100, expires_at=ends)
+        for made, dollars, ends in ((market, 250, None), (other, 220, None), (other, 210, soon))
+    ]
+    await market.trading.place(BUYER, "bid", **where, price=10_000)
+    prices = nothing | {"lowest_ask": "210.00", "highest_bid": "100.00"}
+    assert await quotes() == {"US 9": prices, "US 10": nothing}
+    clock.move(timedelta(minutes=1))
+    assert (await quotes())["US 9"] == prices | {"lowest_ask": "220.00"}, "not before a sweep"
+    bid = await market.trading.place(BUYER, "bid", **where, price=22_000)
+    assert bid["order_id"] is not None
+    assert (await quotes())["US 9"] == prices | {"lowest_ask": "250.00"}
+    await market.orders.pay(BUYER, bid["order_id"], card_number=GOOD_CARD, operation_id="p")
+    sale = {"price": "220.00", "at": "2026-03-01T12:01:00.000Z"}
+    assert (await quotes())["US 9"] == prices | {"lowest_ask": "250.00", "last_sale": sale}
+    await other.trading.cancel(SELLER, "ask", asks[0]["id"])
+    assert (await quotes())["US 9"]["lowest_ask"] is None

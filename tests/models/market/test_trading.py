@@ -12,7 +12,7 @@ from models.market import trading
 from models.pages import Position
 from models.rooms import book_room, user_room
 from tests.market_world import BUYER, OTHER, SELLER, SIZE, add_shoe, build_market, told
-from tests.models.market.reference import ReferenceBook
+from tests.models.market.reference import REFUSED, ReferenceBook
 from tests.stories_world import person
 
 MINUTE = timedelta(minutes=1)
@@ -112,17 +112,85 @@ async def test_a_book_is_read_while_others_write(market, place, shoe, database, 
 
 
 async def test_an_expired_offer_is_never_met(market, place, clock, publisher):
-    """Past its time an ask meets nobody, and the next sweep takes it out and tells its owner."""
+    """Past its time an ask meets no bid: it goes first, and its owner hears that it has expired."""
     ask = await place("ask", SELLER, 220, expires_at=clock() + MINUTE)
     clock.move(MINUTE)
+    publisher.take()
     assert (await place("bid", BUYER, 220))["status"] == "open"
+    told = [data for data, _ in publisher.take("book")]
+    assert [(data["side"], data["quantity"]) for data in told] == [("ask", 0), ("bid", 1)]
+    assert (await market.trading.get(SELLER, "ask", ask["id"]))["status"] == "expired"
+
+
+async def test_a_sweep_takes_out_what_has_expired(market, place, clock, publisher):
+    """The next sweep takes an expired ask out, once, and its owner is told."""
+    ask = await place("ask", SELLER, 220, expires_at=clock() + MINUTE)
+    clock.move(MINUTE)
     publisher.take()
     assert await market.trading.sweep() == 1
-    assert (await market.trading.get(SELLER, "ask", ask["id"]))["status"] == "expired"
     ended = {"id": ask["id"], "status": "expired"}
     news = [data for data, rooms in publisher.take("offer.closed") if rooms == (user_room("1"),)]
     assert [{key: data[key] for key in ended} for data in news] == [ended]
     assert await market.trading.sweep() == 0
+
+
+async def test_an_offer_expires_by_time_and_not_by_the_sweep(market, place, clock, monkeypatch):
+    """Unswept, it is shown and listed as expired, cannot be cancelled, and counts no more."""
+    monkeypatch.setattr(trading, "MAX_OPEN", 2)
+    ends = {"expires_at": clock() + MINUTE}
+    expiring = [(await place("bid", BUYER, dollars, **ends))["id"] for dollars in (100, 101)]
+    with pytest.raises(Conflict) as refused:
+        await place("bid", BUYER, 102)
+    assert refused.value.code == "too_many_open"
+    clock.move(MINUTE)
+    for offer_id in expiring:
+        assert (await market.trading.get(BUYER, "bid", offer_id))["status"] == "expired"
+    with pytest.raises(Conflict) as refused:
+        await market.trading.cancel(BUYER, "bid", expiring[0])
+    assert (refused.value.code, refused.value.message) == ("offer_closed", "It is expired already.")
+    kept = await place("bid", BUYER, 102)
+    clock.move(MINUTE)
+    await market.trading.withdraw(
+        {"_id": expiring[1], "product_id": kept["product_id"], "size": SIZE}
+    )
+    listed = {}
+    for status in ("open", "expired", "cancelled", None):
+        page = await market.trading.mine(BUYER, "bid", status=status, limit=2)
+        rest = None
+        if page["next"]:
+            after = Position.from_text(page["next"])
+            rest = await market.trading.mine(BUYER, "bid", status=status, after=after)
+        items = page["items"] + (rest["items"] if rest else [])
+        listed[status] = {offer["id"]: offer["status"] for offer in items}
+    expired = dict.fromkeys(expiring, "expired")
+    assert listed == {
+        "open": {kept["id"]: "open"},
+        "expired": expired,
+        "cancelled": {},
+        None: {kept["id"]: "open", **expired},
+    }
+
+
+async def test_no_book_is_crossed_with_oneself(market, place, shoe, clock):
+    """What would wait beside one's own offer that it meets is refused, and nothing changes."""
+    own = await place("ask", SELLER, 90)
+    before = await market.trading.book(shoe, SIZE)
+    for dollars in (90, 100):
+        with pytest.raises(Conflict) as refused:
+            await place("bid", SELLER, dollars, operation_id=f"bid-{dollars}")
+        assert refused.value.code == "crosses_own_offer"
+        assert refused.value.message == "You have an open ask at 90.00 here; cancel it first."
+    assert await market.trading.book(shoe, SIZE) == before
+    assert (await market.trading.mine(SELLER, "bid"))["items"] == []
+    assert (await place("bid", SELLER, 89))["status"] == "open"
+    await market.trading.cancel(SELLER, "ask", own["id"])
+    assert (await place("bid", SELLER, 100, operation_id="bid-100"))["status"] == "open"
+    # A bid that a resting one of one's own crosses is the same the other way round.
+    with pytest.raises(Conflict):
+        await place("ask", SELLER, 100)
+    assert (await place("ask", SELLER, 101, expires_at=clock() + MINUTE))["status"] == "open"
+    clock.move(MINUTE)
+    assert (await place("bid", SELLER, 101))["status"] == "open"
 
 
 async def test_a_time_that_is_over_is_refused(market, place, clock, shoe):
@@ -204,13 +272,13 @@ async def test_mine_comes_in_pages(market, place, clock):
 
 
 async def test_a_match_is_told(market, place, shoe, publisher):
-    """Book and sale are told to the book's room, the order to both, and each gets two notices."""
+    """The book's room hears of the level, both parties of the order, and each gets two notices."""
     await place("ask", SELLER, 220)
     publisher.take()
     order_id = (await place("bid", BUYER, 230))["order_id"]
     news = [(event.name, rooms) for event, rooms in publisher.published]
     room = (book_room(shoe, SIZE),)
-    assert [part for part in news if part[1] == room] == [("book", room), ("sale", room)]
+    assert [part for part in news if part[1] == room] == [("book", room)]
     assert ("order.changed", (user_room("2"), user_room("1"))) in news
     for who, side in ((BUYER, "bid"), (SELLER, "ask")):
         matched, created = await told(market, who)
@@ -269,6 +337,7 @@ async def test_the_stored_book_trades_as_the_rules_say(market, database, clock, 
                 target = name - steps_ago
                 if target in placed:
                     who, offer_id = placed[target]
+                    reference.expire(minute)
                     if reference.remove(target):
                         await process.trading.cancel(who, None, offer_id)
             case ("wait", minutes):
@@ -284,7 +353,7 @@ async def test_the_stored_book_trades_as_the_rules_say(market, database, clock, 
                 await processes[name % 2].prepare()
             case (side, account, price, lifetime):
                 who, ends = person(account), None if lifetime is None else minute + lifetime
-                offer = await process.trading.place(
+                placing = process.trading.place(
                     who,
                     side,
                     product_id=product_id,
@@ -292,8 +361,14 @@ async def test_the_stored_book_trades_as_the_rules_say(market, database, clock, 
                     price=price,
                     expires_at=None if ends is None else began + ends * MINUTE,
                 )
-                placed[name] = who, offer["id"]
                 expected = reference.place(name, side, account, price, ends, minute)
+                if expected == REFUSED:
+                    with pytest.raises(Conflict) as refused:
+                        await placing
+                    assert refused.value.code == "crosses_own_offer"
+                    continue
+                offer = await placing
+                placed[name] = who, offer["id"]
                 assert (offer["status"] == "matched") == (expected is not None)
                 if expected:
                     other, price = expected

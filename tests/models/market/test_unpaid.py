@@ -7,6 +7,8 @@ import pytest
 
 from models.errors import Conflict
 from models.market.payments import TestPayments
+from models.market.receipts import Received
+from models.market.steps import Times
 from models.rooms import user_room
 from tests.market_world import (
     BUYER,
@@ -52,8 +54,15 @@ async def status_of(market, order_id):
 
 
 async def test_an_order_that_is_not_paid_is_cancelled(market, shoe, clock, publisher):
-    """At the end of its time a sweep cancels it once: the buyer is notified, both are told."""
+    """At the end of its time a sweep cancels it once, and both are notified of that once."""
     order_id = await make_order(market, shoe)
+    order = await market.orders.get(BUYER, order_id)
+    assert order["deadline"] == "2026-03-02T12:00:00.000Z"
+    (created,) = [each for each in await told(market, BUYER) if each["type"] == "order_created"]
+    assert created["message"] == (
+        "Pay $220 for Nike Air Jordan 1 (US 9) by 2 March 2026, 12:00 UTC,"
+        " and the seller will ship it"
+    )
     clock.move(TIME_TO_PAY - MOMENT)
     await market.sweep()
     assert await status_of(market, order_id) == "created"
@@ -71,7 +80,7 @@ async def test_an_order_that_is_not_paid_is_cancelled(market, shoe, clock, publi
         "Your payment of $220 for Nike Air Jordan 1 (US 9) has not come in time;"
         " the order is cancelled"
     )
-    assert [len(await told(market, who)) for who in (BUYER, SELLER)] == [3, 2]
+    assert [len(await told(market, who)) for who in (BUYER, SELLER)] == [3, 3]
 
 
 async def test_declined_cards_give_no_more_time(market, shoe, clock, pay):
@@ -99,7 +108,7 @@ async def test_paid_and_cancelled_orders_stay_what_they_are(market, shoe, clock,
 
 async def test_the_time_to_pay_is_a_setting(database, clock):
     """A market may give less time."""
-    market = build_market(database, clock=clock, time_to_pay=timedelta(hours=1))
+    market = build_market(database, clock=clock, times=Times(pay=timedelta(hours=1)))
     await market.prepare()
     order_id = await make_order(market, await add_shoe(market))
     clock.move(timedelta(hours=1))
@@ -150,18 +159,18 @@ async def test_a_payment_that_never_comes_ends_too(database, shoe, clock):
     clock.move(MOMENT)
     await market.sweep()
     assert await status_of(market, order_id) == "cancelled"
-    assert not await market.orders.paid(order_id, "pi_late")
+    assert not await market.orders.paid(order_id, Received("pi_late", 22_000))
     assert await status_of(market, order_id) == "cancelled"
     assert (await database["market_payments"].find_one({"_id": "pi_late"}))["surplus"]
 
 
-@pytest.mark.atomic
 async def test_money_and_sweep_at_the_same_moment(market, shoe, clock, database):
     """An order whose money comes while it is swept is paid or cancelled, and then it is surplus."""
     ids = [await make_order(market, shoe) for _ in range(8)]
     clock.move(TIME_TO_PAY)
     await asyncio.gather(
-        market.sweep(), *(market.orders.paid(order_id, f"pi_{order_id}") for order_id in ids)
+        market.sweep(),
+        *(market.orders.paid(order_id, Received(f"pi_{order_id}", 22_000)) for order_id in ids),
     )
     for order_id in ids:
         payment = await database["market_payments"].find_one({"_id": f"pi_{order_id}"})

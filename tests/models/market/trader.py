@@ -9,7 +9,7 @@ import json
 import sys
 
 from app.settings import Settings
-from app.store import open_store
+from app.storage import open_store
 from tests.market_world import SIZE, build_market
 from tests.stories_world import person
 

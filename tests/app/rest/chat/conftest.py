@@ -3,11 +3,11 @@
 import pytest
 from aiohttp import web
 
-from app.rest.chat import ChatRest
+from app.domains import CHAT_ROUTES
 from app.rest.errors import problems
 from app.rest.requests import AUTHENTICATE
 from models.errors import Unauthorized
-from tests.chat_world import Hall, chat_on, person
+from tests.chat_world import Hall, chat_on, open_channel, person
 
 
 async def token_is_the_account_id(token):
@@ -26,6 +26,7 @@ def hall():
 async def chat(database, hall, clock):
     made = chat_on(database, hall, clock)
     await made.prepare()
+    await open_channel(made, hall)
     return made
 
 
@@ -33,7 +34,7 @@ async def chat(database, hall, clock):
 async def client(chat, aiohttp_client):
     app = web.Application(middlewares=[problems])
     app[AUTHENTICATE] = token_is_the_account_id
-    app.add_routes(ChatRest(chat).routes())
+    app.add_routes(CHAT_ROUTES(chat).routes())
     return await aiohttp_client(app)
 
 

@@ -120,7 +120,7 @@ def test_gentle_closings_name_help(file):
 
 
 def broken(change):
-    """Give the English file with something changed."""
+    """Return the English file with something changed."""
     content = content_of(next(file for file in FILES if file.stem == "en"))
     change(content)
     return content

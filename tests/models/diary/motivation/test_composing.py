@@ -25,7 +25,7 @@ def request_for(challenge, level=5, language="en", progress=None):
 
 
 def body_of(request, written):
-    """Give the sentence between opening and closing."""
+    """Return the sentence between opening and closing."""
     pool = request.pool
     texts = {piece.id: piece.text for piece in (*pool.whens, *pool.steps, *pool.whys)}
     [body] = [piece for piece in written.pieces if "." in piece]

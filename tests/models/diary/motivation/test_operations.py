@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from models.diary.motivation.operations import KEPT, Motivation
+from models.collections import retention_of
+from models.diary.motivation.operations import Motivation
 from models.diary.motivation.port import GeneratorFailed, Progress, Prompt
 from models.errors import NotFound, TooManyRequests
 from models.pages import Position
@@ -147,7 +148,6 @@ async def test_nothing_comes_twice(build, clock):
     assert len(set(texts)) == len(texts) == 24
 
 
-@pytest.mark.atomic
 async def test_two_devices_at_once(build):
     """Devices that ask at the same moment, of two processes, get different texts."""
     first, second = build(), build()
@@ -242,7 +242,7 @@ async def test_pages(motivation, clock):
         after = Position.from_text(page["next"]) if page["next"] else None
     assert after is None
     assert seen == given[::-1]
-    assert await motivation.export("1") == seen
+    assert [one async for one in motivation.export("1")] == seen
 
 
 async def test_deleting_all(motivation, database):
@@ -250,8 +250,8 @@ async def test_deleting_all(motivation, database):
     await motivation.request(ANN, current_challenge=FEATURE)
     kept = await motivation.request(BEN, current_challenge=FEATURE)
     await motivation.delete_all("1")
-    assert await motivation.export("1") == []
-    assert await motivation.export("2") == [kept]
+    assert [one async for one in motivation.export("1")] == []
+    assert [one async for one in motivation.export("2")] == [kept]
     memories = await database["diary_motivation_memories"].find({}).to_list(None)
     assert [memory["_id"] for memory in memories] == ["2"]
 
@@ -261,9 +261,9 @@ async def test_forgetting(motivation, database, clock):
     await motivation.request(BEN)
     clock.move(timedelta(weeks=7))
     recent = await motivation.request(ANN)
-    clock.move(KEPT - timedelta(weeks=7))
+    clock.move(retention_of("diary_motivations").duration - timedelta(weeks=7))
     await motivation.forget_old()
-    assert await motivation.export("2") == []
-    assert await motivation.export("1") == [recent]
+    assert [one async for one in motivation.export("2")] == []
+    assert [one async for one in motivation.export("1")] == [recent]
     memories = await database["diary_motivation_memories"].find({}).to_list(None)
     assert [memory["_id"] for memory in memories] == ["1"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.diary.motivation.schema import RequestMotivation
+from models.diary.motivation.schema import KeyedMotivation, RequestMotivation
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,10 @@ def test_refused(sent, field, says):
     errors = RequestMotivation().validate(sent)
     assert errors.keys() == {field}
     assert says in " ".join(errors[field])
+
+
+def test_a_key_of_the_client():
+    """Commands and routes take a key besides; it may be left out."""
+    assert KeyedMotivation().load({})["client_id"] is None
+    assert KeyedMotivation().load({"client_id": "a1"})["client_id"] == "a1"
+    assert KeyedMotivation().validate({"client_id": "x" * 129}).keys() == {"client_id"}

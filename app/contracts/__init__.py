@@ -1,0 +1,1 @@
+"""The contracts of the API, generated from what domains declare, and served."""

@@ -1,0 +1,1 @@
+"""Mails, sent by the operator's own mail service."""

@@ -1,0 +1,1 @@
+"""Payment providers that the market can be connected to."""

@@ -1,0 +1,1 @@
+"""Several workers on one machine: one supervisor, N server processes on the same ports."""

@@ -1,0 +1,1 @@
+"""Entries of the diary: what was written about a day."""

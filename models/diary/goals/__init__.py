@@ -1,0 +1,1 @@
+"""Goals of the diary: their progress, and who shares them."""

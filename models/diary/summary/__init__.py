@@ -1,0 +1,1 @@
+"""What the diary has come to: streaks, moods and completed tasks of days and weeks."""

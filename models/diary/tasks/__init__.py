@@ -1,0 +1,1 @@
+"""Tasks of the diary: when they are due, their reminders and repeats, and their completion."""

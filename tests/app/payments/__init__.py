@@ -1,0 +1,1 @@
+"""Tests of the payment providers that the market can be connected to."""

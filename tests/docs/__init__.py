@@ -1,0 +1,1 @@
+"""The documents: their links, the generated ones, and the programs in them."""

@@ -1,0 +1,1 @@
+"""Several workers under a supervisor."""
