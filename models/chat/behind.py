@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
+from models.errors import Unavailable
 from models.finishing import keep
 
 logger = logging.getLogger(__name__)
@@ -51,8 +52,10 @@ class Behind(Generic[Value]):
         for key, value in tuple(self._noted.items()):
             try:
                 await self._write(key, value)
+            # In both cases the next value says it again, and it can be done without until then.
+            except Unavailable as error:
+                logger.warning("what follows from a message was not written: %s", error)
             except Exception:
-                # It is said again by the next value, and can be done without until then.
                 logger.exception("what follows from a message could not be written")
             if self._noted[key] == value:
                 del self._noted[key]

@@ -56,21 +56,27 @@ def is_at(person: Person, selector: str) -> bool:
     return bool(person.driver.execute_script(FOCUSED, selector))
 
 
-def tab_to(person: Person, selector: str, *, stops: int = STOPS) -> None:
-    """Press Tab until the focus is there; it takes few stops, and is seen at its end."""
+def tab_to(person: Person, selector: str, *, back: bool = False, stops: int = STOPS) -> None:
+    """Press Tab, or Shift and Tab, until the focus is there.
+
+    It takes few stops, and is seen at its end.
+    """
     passed = []
     for _ in range(stops):
         if is_at(person, selector):
             break
-        press(person, Keys.TAB)
+        press(person, *([Keys.SHIFT, Keys.TAB, Keys.SHIFT] if back else [Keys.TAB]))
         passed.append(person.driver.execute_script("return document.activeElement.outerHTML")[:90])
     assert is_at(person, selector), passed
     assert person.driver.execute_script(SHOWN), selector
 
 
 def skip_to_content(person: Person, screen: str) -> None:
-    """Go to a screen by the rail, and over the rail into what it shows."""
-    tab_to(person, f"#rail [data-screen={screen}]")
+    """Go to a screen by the rail, and over the rail into what it shows.
+
+    Back, since a feed before it may be long: other tests post stories, too.
+    """
+    tab_to(person, f"#rail [data-screen={screen}]", back=True)
     press(person, Keys.ENTER)
     person.until(lambda: person.one(f".screen-{screen}").is_displayed())
     person.until(lambda: is_at(person, "main, main *"))
