@@ -18,7 +18,7 @@ import * as b from "./lib/b.js";
 import words from "./words.js";
 console.log(JSON.stringify([one, second(), b.count(), b.Thing.name, words.hello, b.where]));
 const later = import("./late.js");
-later.then(({ again, words: same, shown }) =>
+globalThis.done = later.then(({ again, words: same, shown }) =>
   console.log(JSON.stringify([again(), same === words, shown])),
 );
 """,
@@ -79,7 +79,8 @@ def test_joined_modules_do_what_they_did(tmp_path: Path, entry: str) -> None:
         (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
         # As a test in the page does it: by the module's own address.
         (folder / "by_address.mjs").write_text(
-            'await import("./main.js"); const { count, greeting } = await import("./lib/b.js");'
+            'await import("./main.js"); await globalThis.done;'
+            'const { count, greeting } = await import("./lib/b.js");'
             "console.log(JSON.stringify([count(), greeting]));",
             encoding="utf-8",
         )
@@ -88,11 +89,7 @@ def test_joined_modules_do_what_they_did(tmp_path: Path, entry: str) -> None:
         )
         outputs.append(sorted(run.stdout.splitlines()))
     assert outputs[0] == outputs[1]
-    assert json.loads(outputs[0][0])[:2] in (
-        [1, 1],
-        [2, {"hello": "Hello"}],
-        [3, {"hello": "Hello"}],
-    )
+    assert json.loads(outputs[0][0])[:2] == [1, 1]
 
 
 @pytest.mark.node
