@@ -153,11 +153,14 @@ ErrorCode = Literal[
     # Diary
     "entry_not_found",
     "entry_deleted",
+    "too_many_entries",
     "task_not_found",
     "task_deleted",
+    "too_many_tasks",
     "not_due_then",
     "goal_not_found",
     "goal_deleted",
+    "too_many_goals",
     "step_not_found",
     "not_of_steps",
     "not_of_number",
@@ -571,13 +574,22 @@ GROUPS: Final[Mapping[str, Mapping[ErrorCode, ErrorInfo]]] = {
     "Diary": {
         "entry_not_found": ErrorInfo(_NOT_FOUND, "no", "There is no such entry."),
         "entry_deleted": ErrorInfo(_CONFLICT, "no", "The entry was deleted."),
+        "too_many_entries": ErrorInfo(
+            _CONFLICT, "no", "The diary has as many entries as it may have; delete some."
+        ),
         "task_not_found": ErrorInfo(_NOT_FOUND, "no", "There is no such task."),
         "task_deleted": ErrorInfo(_CONFLICT, "no", "The task was deleted."),
+        "too_many_tasks": ErrorInfo(
+            _CONFLICT, "no", "The diary has as many tasks as it may have; delete some."
+        ),
         "not_due_then": ErrorInfo(_CONFLICT, "no", "The task is due on another date."),
         "goal_not_found": ErrorInfo(
             _NOT_FOUND, "no", "There is no such goal, or it is not for the caller."
         ),
         "goal_deleted": ErrorInfo(_CONFLICT, "no", "The goal was deleted."),
+        "too_many_goals": ErrorInfo(
+            _CONFLICT, "no", "The account owns as many goals as it may; delete some."
+        ),
         "step_not_found": ErrorInfo(_NOT_FOUND, "no", "The goal has no such step."),
         "not_of_steps": ErrorInfo(_CONFLICT, "no", "The goal has no steps."),
         "not_of_number": ErrorInfo(_CONFLICT, "no", "The goal has no number to reach."),

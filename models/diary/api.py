@@ -42,6 +42,7 @@ DIARY: Operations[Diary] = (
         request=entries_schema.CreateEntry(),
         errors=(
             "entry_deleted",
+            "too_many_entries",
             "account_not_found",
         ),
         once=Once.KEYED,
@@ -101,6 +102,7 @@ DIARY: Operations[Diary] = (
         request=tasks_schema.CreateTask(),
         errors=(
             "task_deleted",
+            "too_many_tasks",
             "account_not_found",
         ),
         once=Once.KEYED,
@@ -171,6 +173,7 @@ DIARY: Operations[Diary] = (
         request=goals_schema.CreateGoal(),
         errors=(
             "goal_deleted",
+            "too_many_goals",
             "member_not_found",
             "account_not_found",
             "user_blocked",

@@ -1,7 +1,7 @@
 """Diary entries, which no one but their owner ever sees: check, write, then publish once."""
 
 import datetime
-import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -22,6 +22,7 @@ from models.events import Event, Json, Publisher, as_json
 from models.idempotency import KEPT, Idempotency, Operation
 from models.identity import Identity
 from models.pages import DEFAULT_PAGE, Page, Position
+from models.quotas import Quota
 from models.retention import expire
 from models.rooms import user_room
 from models.text import fold, found_by, label
@@ -31,6 +32,15 @@ from models.whole import documents
 
 MAX_TAGS_LISTED = 1_000
 """The most used of them: more than anyone reads through."""
+
+MAX_ENTRIES = 20_000
+"""Of an account: five a day for ten years. What counts or searches a diary reads all of it."""
+
+SEARCH_S = 0.05
+"""After which a search returns what it has found, even nothing: others use the store, too."""
+
+SEARCH_FIRST, SEARCH_MOST = 50, 200
+"""Entries read at once: first, and at most. As many of the longest text take 20 MB."""
 
 ENTRIES = "/api/v1/diary/entries"
 """The operation of making one, as keys of clients are kept."""
@@ -48,6 +58,12 @@ class Entries:
         self, database: Database, publisher: Publisher, zones: Zones, clock: Clock = now
     ) -> None:
         self._entries = typed(database["diary_entries"], StoredEntry)
+        self._quota = Quota(
+            self._entries,
+            MAX_ENTRIES,
+            code="too_many_entries",
+            message=f"A diary has up to {MAX_ENTRIES:,} entries; delete some.",
+        )
         self._answers = Idempotency(database, clock=clock)
         self._publisher = publisher
         self._zones = zones
@@ -79,7 +95,8 @@ class Entries:
 
         Raises:
             Invalid: `date` is still to come everywhere; code `key_reused`.
-            Conflict: code `entry_deleted`: the entry of this `client_id` is gone.
+            Conflict: code `entry_deleted`: the entry of this `client_id` is gone; code
+                `too_many_entries`.
         """
         content: dict[str, Any] = {"text": text, "mood": mood, "tags": tags, "date": date}
         async with self._answers.once(
@@ -104,6 +121,7 @@ class Entries:
         entry_id = id_of(operation.id)
         if operation.is_done:
             return records.entry_view(await self._made_before(account_id, entry_id))
+        await self._quota.use(account_id)
         entry = records.new_entry(
             entry_id,
             account_id,
@@ -176,11 +194,25 @@ class Entries:
     ) -> Page[EntryView]:
         """Return a page of the entries that contain a text, in any spelling, or have it as tag.
 
-        Only of those that `list` would return, which takes the same.
+        Only of those that `list` would return, which takes the same. A page may have fewer than
+        `limit`, or none, and still a `next`, where the search goes on.
         """
-        folded = fold(text.strip())
-        found = {"$or": [{"folded": {"$regex": re.escape(folded)}}, {"tags": label(text)}]}
-        return await self._page(_among(identity.account_id, **which), [found], after, limit)
+        folded, tag = fold(text.strip()), label(text)
+        query = _among(identity.account_id, **which)
+        found: list[StoredEntry] = []
+        ends, count = time.monotonic() + SEARCH_S, SEARCH_FIRST
+        while True:
+            looked = await self._following(query, after, count)
+            found += [each for each in looked if folded in each["folded"] or tag in each["tags"]]
+            if len(found) > limit or len(looked) < count:
+                shown, following = records.cut(found, limit)
+                break
+            after = records.position_of(looked[-1])
+            if time.monotonic() > ends:
+                shown, following = found, after.to_text()
+                break
+            count = min(2 * count, SEARCH_MOST)
+        return {"items": [records.entry_view(entry) for entry in shown], "next": following}
 
     async def list(
         self,
@@ -195,7 +227,9 @@ class Entries:
         Newest by the day that they are about, and on one day by when they were written. `from_`
         and `to`, `tag`, `mood`: each may be left out.
         """
-        return await self._page(_among(identity.account_id, **which), [], after, limit)
+        found = await self._following(_among(identity.account_id, **which), after, limit + 1)
+        shown, following = records.cut(found, limit)
+        return {"items": [records.entry_view(entry) for entry in shown], "next": following}
 
     async def tags(self, identity: Identity) -> TagsView:
         """Return all tags with the number of their entries, the most used ones first."""
@@ -235,16 +269,14 @@ class Entries:
         await self._entries.delete_many({"account_id": account_id})
         await self._entries.delete_many({"deleted_by": account_id})
 
-    async def _page(
-        self, query: Document, conditions: Sequence[Document], after: Position | None, limit: int
-    ) -> Page[EntryView]:
+    async def _following(
+        self, query: Document, after: Position | None, count: int
+    ) -> Sequence[StoredEntry]:
+        """Return entries after a position, newest first."""
         if after is not None:
-            conditions = [*conditions, {"$or": records.following(after)}]
-        if conditions:
-            query = {**query, "$and": [*conditions]}
-        wanted = self._entries.find(query).sort(records.NEWEST_FIRST).limit(limit + 1)
-        shown, following = records.cut(await wanted.to_list(limit + 1), limit)
-        return {"items": [records.entry_view(entry) for entry in shown], "next": following}
+            query = {**query, "$or": records.following(after)}
+        wanted = self._entries.find(query).sort(records.NEWEST_FIRST).limit(count)
+        return await wanted.to_list(count)
 
     async def _day(self, account_id: str, wanted: datetime.date | None) -> datetime.date:
         if wanted is None:

@@ -1,5 +1,6 @@
 """How entries stand in the database, in their lists, and as JSON."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TypedDict
 
@@ -91,13 +92,17 @@ def following(position: Position) -> list[Document]:
     ]
 
 
-def cut(found: list[StoredEntry], limit: int) -> tuple[list[StoredEntry], str | None]:
+def position_of(entry: StoredEntry) -> Position:
+    """Return where an entry is in the list."""
+    return Position(entry["created_at"], f"{entry['date']}:{entry['_id']}")
+
+
+def cut(found: Sequence[StoredEntry], limit: int) -> tuple[Sequence[StoredEntry], str | None]:
     """Cut up to `limit` + 1 entries found into those to show and the cursor of the next page."""
     shown = found[:limit]
     if len(found) <= limit:
         return shown, None
-    last = shown[-1]
-    return shown, Position(last["created_at"], f"{last['date']}:{last['_id']}").to_text()
+    return shown, position_of(shown[-1]).to_text()
 
 
 def entry_view(entry: StoredEntry) -> EntryView:

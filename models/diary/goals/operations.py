@@ -29,6 +29,7 @@ from models.idempotency import KEPT, Idempotency, Operation
 from models.identity import Identity
 from models.keyed_locks import KeyedLocks
 from models.pages import DEFAULT_PAGE, Page, Position, cut, newest_first
+from models.quotas import Quota
 from models.retention import expire
 from models.times import Clock, now
 from models.versions import check_version
@@ -36,6 +37,10 @@ from models.whole import documents
 
 Decide = Callable[[StoredGoal], Document]
 """Returns what to set in a goal as it is now."""
+
+MAX_GOALS = 1_000
+"""That an account owns: two a week for ten years. The page lists all, and each may have members,
+who hear of all that becomes of it."""
 
 GOALS = "/api/v1/diary/goals"
 """The operation of making one, as keys of clients are kept."""
@@ -64,6 +69,12 @@ class Goals:
     ) -> None:
         self._answers = Idempotency(database, clock=clock)
         self._goals = typed(database["diary_goals"], StoredGoal)
+        self._quota = Quota(
+            self._goals,
+            MAX_GOALS,
+            code="too_many_goals",
+            message=f"You may own up to {MAX_GOALS:,} goals; delete some.",
+        )
         self._writing = GoalWriting(database, publisher, clock)
         self._people = people
         self._find_account = find_account
@@ -100,7 +111,8 @@ class Goals:
         Raises:
             Invalid: the owner is among the members; code `key_reused`.
             TooManyRequests: code `too_many_lookups`.
-            Conflict: code `goal_deleted`: the goal of this `client_id` is gone.
+            Conflict: code `goal_deleted`: the goal of this `client_id` is gone; code
+                `too_many_goals`.
         """
         content: dict[str, Any] = {
             "title": title,
@@ -136,6 +148,7 @@ class Goals:
         goal_id = id_of(operation.id)
         if operation.is_done:
             return await self._made_before(identity, goal_id)
+        await self._quota.use(identity.account_id)
         at = self._clock()
         named = await self._people.named(members, identity.account_id, at)
         goal = records.new_goal(

@@ -39,6 +39,7 @@ from models.idempotency import KEPT, Idempotency, Operation
 from models.identity import Identity
 from models.keyed_locks import KeyedLocks
 from models.pages import DEFAULT_PAGE, Page, Position, cut, newest_first
+from models.quotas import Quota
 from models.retention import expire
 from models.rooms import user_room
 from models.times import Clock, now
@@ -46,6 +47,9 @@ from models.versions import check_version
 
 Decide = Callable[[StoredTask], Awaitable[Document | None]]
 """Returns what to set in a task as it is now, or None: it is as wanted already."""
+
+MAX_TASKS = 20_000
+"""Of an account, done ones too: five a day for ten years. The summary reads all of them."""
 
 TASKS = "/api/v1/diary/tasks"
 """The operation of making one, as keys of clients are kept."""
@@ -61,6 +65,12 @@ class Tasks:
         self, database: Database, publisher: Publisher, zones: Zones, clock: Clock = now
     ) -> None:
         self._tasks = typed(database["diary_tasks"], StoredTask)
+        self._quota = Quota(
+            self._tasks,
+            MAX_TASKS,
+            code="too_many_tasks",
+            message=f"A diary has up to {MAX_TASKS:,} tasks; delete some.",
+        )
         self._settling = settling = Settling(database, publisher)
         # Asked by the summary of the diary.
         self.completions = settling.completions
@@ -108,7 +118,8 @@ class Tasks:
 
         Raises:
             Invalid: a time without a date; code `key_reused`.
-            Conflict: code `task_deleted`: the task of this `client_id` is gone.
+            Conflict: code `task_deleted`: the task of this `client_id` is gone; code
+                `too_many_tasks`.
         """
         content: dict[str, Any] = {
             "title": title,
@@ -142,6 +153,7 @@ class Tasks:
         task_id = id_of(operation.id)
         if operation.is_done:
             return await self._made_before(task_id)
+        await self._quota.use(account_id)
         if due_date is None and repeat != NONE:
             due_date = await self._zones.today(account_id)
         task = new_task(

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from models import quotas
+from models.diary.entries import operations
 from models.diary.entries.operations import Entries
 from models.diary.entries.schema import SearchEntries
 from models.diary.zones import Zones
@@ -342,6 +344,44 @@ async def test_searched_by_tag_and_page(entries, clock):
         after = Position.from_text(page["next"])
     assert sorted(seen) == ["0 walk", "1 walk", "2 walk", "3 walk"] + ["elsewhere"] * 3
     assert len((await entries.search(ANN, text="NĂM MỚI"))["items"]) == 4
+
+
+async def test_searching_a_long_diary_takes_several_pages(entries, clock, monkeypatch):
+    """A search ends when its time is over; its cursor leads on to all that is to be found."""
+    monkeypatch.setattr(operations, "SEARCH_S", 0.0)
+    monkeypatch.setattr(operations, "SEARCH_FIRST", 3)
+    for number in range(10):
+        await entries.create(ANN, text=f"{number} walk" if number % 4 == 0 else "elsewhere")
+        clock.move(MINUTE)
+    pages, after = [], None
+    while True:
+        page = await entries.search(ANN, text="walk", after=after)
+        pages.append(texts(page))
+        if page["next"] is None:
+            break
+        after = Position.from_text(page["next"])
+    assert pages == [["8 walk"], ["4 walk"], [], ["0 walk"]]
+
+
+async def test_a_diary_has_so_many_entries(database, publisher, people, clock, monkeypatch):
+    """What is beyond is refused and not written; what is deleted makes room, repeats need none."""
+    monkeypatch.setattr(quotas, "UNCOUNTED", 2)
+    monkeypatch.setattr(operations, "MAX_ENTRIES", 5)
+    entries = Entries(database, publisher, Zones(people.find, clock), clock)
+    made = [await entries.create(ANN, text=str(n), client_id=f"n{n}") for n in range(5)]
+    publisher.published.clear()
+    for _ in range(2):
+        with pytest.raises(Conflict) as refused:
+            await entries.create(ANN, text="one more")
+        assert refused.value.code == "too_many_entries"
+    assert publisher.published == []
+    assert await entries.create(ANN, text="4", client_id="n4") == made[4]
+    await entries.create(EVE, text="mine")
+    await entries.delete(ANN, made[0]["id"])
+    await entries.create(ANN, text="5")
+    assert sorted(texts(await entries.list(ANN))) == ["1", "2", "3", "4", "5"]
+    with pytest.raises(Conflict, match="up to 5 entries"):
+        await entries.create(ANN, text="6")
 
 
 CALLS = {

@@ -8,6 +8,8 @@ from fractions import Fraction
 
 import pytest
 
+from models import quotas
+from models.diary.goals import operations
 from models.diary.goals.operations import Goals
 from models.diary.motivation.port import Progress
 from models.errors import Conflict, Forbidden, Invalid, NotFound
@@ -47,6 +49,25 @@ BY_ANN = {"id": "1", "name": ANN.name}
 
 def names(publisher):
     return [event.name for event, _ in publisher.published]
+
+
+async def test_an_account_owns_so_many_goals(open_goals, publisher, monkeypatch):
+    """What is beyond is refused and not written; what is deleted makes room, others' take none."""
+    monkeypatch.setattr(quotas, "UNCOUNTED", 1)
+    monkeypatch.setattr(operations, "MAX_GOALS", 2)
+    goals = open_goals()
+    await goals.create(BEN, **NUMBER, members=["1"])
+    made = [await goals.create(ANN, **NUMBER) for _ in range(2)]
+    publisher.published.clear()
+    with pytest.raises(Conflict) as refused:
+        await goals.create(ANN, **NUMBER)
+    assert refused.value.code == "too_many_goals"
+    assert publisher.published == []
+    await goals.delete(ANN, made[0]["id"])
+    await goals.create(ANN, **NUMBER)
+    with pytest.raises(Conflict, match="up to 2 goals"):
+        await goals.create(ANN, **NUMBER)
+    assert len((await goals.list(ANN))["items"]) == 3
 
 
 async def test_a_goal_of_steps(goals, publisher):

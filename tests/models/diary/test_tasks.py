@@ -6,6 +6,8 @@ from itertools import product
 
 import pytest
 
+from models import quotas
+from models.diary.tasks import operations
 from models.diary.tasks.operations import Tasks
 from models.diary.zones import Zones
 from models.errors import Conflict, Invalid, NotFound
@@ -48,6 +50,25 @@ async def tasks(open_tasks):
     made = open_tasks()
     await made.prepare()
     return made
+
+
+async def test_an_account_has_so_many_tasks(open_tasks, publisher, monkeypatch):
+    """What is beyond is refused and not written; what is deleted makes room."""
+    monkeypatch.setattr(quotas, "UNCOUNTED", 1)
+    monkeypatch.setattr(operations, "MAX_TASKS", 3)
+    tasks = open_tasks()
+    made = [await tasks.create(ANN, title=str(number)) for number in range(3)]
+    publisher.published.clear()
+    with pytest.raises(Conflict) as refused:
+        await tasks.create(ANN, title="one more")
+    assert refused.value.code == "too_many_tasks"
+    assert publisher.published == []
+    await tasks.create(BEN, title="mine")
+    await tasks.delete(ANN, made[0]["id"])
+    await tasks.create(ANN, title="3")
+    with pytest.raises(Conflict, match="up to 3 tasks"):
+        await tasks.create(ANN, title="4")
+    assert len((await tasks.list(ANN))["items"]) == 3
 
 
 async def test_a_new_task(tasks, publisher, clock):

@@ -64,7 +64,9 @@ export function searchPart(ctx, diary) {
   });
   const results = listView(ctx, {
     load: async (after) => {
-      const page = await diary.search(wanted, after);
+      let page = await diary.search(wanted, after);
+      // In a long diary the server may have looked through a part and found nothing in it.
+      while (page.items.length === 0 && page.next) page = await diary.search(wanted, page.next);
       if (!after) ctx.announce(page.items.length ? t("search.found") : t("search.none"));
       return page;
     },
