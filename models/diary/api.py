@@ -66,7 +66,7 @@ DIARY: Operations[Diary] = (
     ),
     Operation(
         name="list_tags",
-        summary="Return one's tags, each with the number of entries that have it.",
+        summary="Return the tags of one's newest 2,000 entries, each with the number that have it.",
         call=lambda diary: diary.entries.tags,
         request=NoFields(),
         routes=(get(f"{ROOT}/tags"),),

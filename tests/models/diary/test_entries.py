@@ -275,6 +275,14 @@ async def test_tags_are_counted(entries, clock):
     assert (await entries.tags(ANN))["items"] == [{"tag": t, "count": n} for t, n in expected]
 
 
+async def test_tags_are_those_of_the_newest_entries(entries, monkeypatch):
+    """Newest by the day they are about, as in lists."""
+    monkeypatch.setattr(operations, "TAGGED_ENTRIES", 2)
+    for day, tag in ((3, "c"), (1, "a"), (2, "c")):
+        await entries.create(ANN, text="x", tags=[tag], date=date(2026, 2, day))
+    assert await entries.tags(ANN) == {"items": [{"tag": "c", "count": 2}]}
+
+
 SEARCHED = [
     ("Met BEN today", "ben", True),
     ("met ben today", "N TOD", True),
