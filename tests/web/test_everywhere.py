@@ -5,11 +5,14 @@ The screens are those of `web/screens.js`; what can be opened within one stands 
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed")
+
+from selenium.common.exceptions import TimeoutException
 
 from app.web import WEB
 from tests.web.axe import needs_axe, violations
@@ -255,7 +258,9 @@ def test_after_a_restart_every_screen_equals_a_fresh_load(
             reader.driver.refresh()
             reader.wait_for_state("live")
             visit(reader, place)
-            fresh = reader.driver.execute_script(CONTENT)
-            assert fresh == kept, place
+            with suppress(TimeoutException):
+                # A list that is being read shows neither rows nor that it has none, for a moment.
+                reader.until(lambda kept=kept: reader.driver.execute_script(CONTENT) == kept)
+            assert reader.driver.execute_script(CONTENT) == kept, place
     finally:
         own.stop()

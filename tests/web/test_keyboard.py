@@ -48,8 +48,8 @@ def press(person: Person, *keys: str) -> None:
     ActionChains(person.driver).send_keys(*keys).perform()
 
 
-def press_with_control(person: Person, key: str) -> None:
-    ActionChains(person.driver).key_down(Keys.CONTROL).send_keys(key).key_up(Keys.CONTROL).perform()
+def press_with(person: Person, modifier: str, key: str) -> None:
+    ActionChains(person.driver).key_down(modifier).send_keys(key).key_up(modifier).perform()
 
 
 def is_at(person: Person, selector: str) -> bool:
@@ -65,7 +65,10 @@ def tab_to(person: Person, selector: str, *, back: bool = False, stops: int = ST
     for _ in range(stops):
         if is_at(person, selector):
             break
-        press(person, *([Keys.SHIFT, Keys.TAB, Keys.SHIFT] if back else [Keys.TAB]))
+        if back:
+            press_with(person, Keys.SHIFT, Keys.TAB)
+        else:
+            press(person, Keys.TAB)
         passed.append(person.driver.execute_script("return document.activeElement.outerHTML")[:90])
     assert is_at(person, selector), passed
     assert person.driver.execute_script(SHOWN), selector
@@ -123,7 +126,7 @@ def test_a_story_by_keys(typist: Person) -> None:
     press(typist, Keys.ENTER)
     typist.until(lambda: is_at(typist, ".stories-composer textarea"))
     press(typist, "By keys alone")
-    press_with_control(typist, Keys.ENTER)
+    press_with(typist, Keys.CONTROL, Keys.ENTER)
     typist.until(lambda: "By keys alone" in typist.text(".stories-feed:not(.stories-unsent)"))
     typist.until(lambda: not typist.all("dialog"))
     assert is_at(typist, ".stories-ring:has(.stories-plus)")
@@ -175,7 +178,7 @@ def test_an_offer_by_keys(typist: Person) -> None:
     typist.until(lambda: typist.one(".market-grid:not([hidden])").is_displayed())
     tab_to(typist, ".market-place [name=price]", stops=2 * STOPS)
     press(typist, "42.50")
-    press_with_control(typist, Keys.ENTER)
+    press_with(typist, Keys.CONTROL, Keys.ENTER)
     typist.until(lambda: "$42.50" in typist.text(".market-own"))
 
 
@@ -189,7 +192,7 @@ def test_a_diary_entry_and_the_inspector_by_keys(typist: Person) -> None:
     tab_to(typist, ".diary-compose textarea")
     press(typist, "A day without a mouse `")
     assert not typist.one(".drawer").is_displayed()
-    press_with_control(typist, Keys.ENTER)
+    press_with(typist, Keys.CONTROL, Keys.ENTER)
     typist.until(lambda: "A day without a mouse `" in typist.text(".diary-entries"))
     typist.until(lambda: typist.one(".diary-entries .face, .diary-entries svg"))
     # In no field the key is a shortcut.
